@@ -11,6 +11,8 @@
 //! The order that makes a crash harmless: bytes first, row second. [`Store::stage_commit`] and
 //! [`Store::put_bytes`] answer only when the bytes *and* their name survive a power failure.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 mod error;
 mod fault;
 mod key;
