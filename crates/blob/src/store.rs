@@ -160,7 +160,8 @@ impl Store {
     }
 
     /// Lets the disk begin with bytes that were received, so that the final sync has less to do.
-    /// A hint: it may do nothing, and promises nothing.
+    /// A hint: it may do nothing, and promises nothing. Best given once for each finished part of
+    /// `Main`, at once: bytes already on the disk may leave the page cache.
     ///
     /// # Errors
     /// `NotFound` without the upload; `Io`.
