@@ -1,0 +1,283 @@
+//! Every word of the pages, in every language. Owns the sentences and nothing
+//! else. A row without one of the languages does not compile.
+
+use super::format;
+use super::lang::Lang;
+
+/// Makes the enum of fixed sentences.
+macro_rules! messages {
+    ($($name:ident => zh $zh:literal, en $en:literal;)+) => {
+        /// A fixed sentence of a page.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Msg { $($name,)+ }
+
+        impl Msg {
+            #[cfg(test)]
+            pub(super) const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The sentence in a language.
+            pub(super) const fn text(self, lang: Lang) -> &'static str {
+                match (self, lang) {
+                    $((Self::$name, Lang::Zh) => $zh, (Self::$name, Lang::En) => $en,)+
+                }
+            }
+        }
+    };
+}
+
+/// Makes one function per sentence that names something.
+macro_rules! phrases {
+    ($($name:ident($($arg:ident: $type:ty),+) => zh $zh:literal, en $en:literal;)+) => {
+        $(pub(super) fn $name(lang: Lang, $($arg: $type),+) -> String {
+            match lang {
+                Lang::Zh => format!($zh),
+                Lang::En => format!($en),
+            }
+        })+
+    };
+}
+
+messages! {
+    // The shell.
+    SkipToContent => zh "跳到正文", en "Skip to content";
+    Language => zh "语言", en "Language";
+    SignOut => zh "退出登录", en "Sign out";
+    SignIn => zh "登录", en "Sign in";
+    ErrorPrefix => zh "出错了：", en "Error: ";
+    BackHome => zh "回到首页", en "Back to the start page";
+    FormExpired => zh "这个页面放得太久，已经失效，什么都没有改动。请再提交一次。",
+        en "This page had been open too long and expired; nothing was changed. Please submit it again.";
+
+    // Signing in.
+    LoginTitle => zh "登录", en "Sign in";
+    LoginAccount => zh "用户名或邮箱", en "User name or email";
+    LoginPassword => zh "密码", en "Password";
+    LoginWrong => zh "用户名或密码不对。请检查后再试一次。",
+        en "That user name and password do not match. Check both and try again.";
+    LoginHelp => zh "忘了密码？请联系这台服务器的管理员。",
+        en "Forgot your password? Ask the administrator of this server.";
+    SignedOutTitle => zh "已退出登录", en "You are signed out";
+    SignedOutBody => zh "这个浏览器不再保有你的登录状态。已授权的应用和设备不受影响。",
+        en "This browser is no longer signed in. Apps and devices you connected keep working.";
+    SignInAgain => zh "重新登录", en "Sign in again";
+
+    // Setting up.
+    SetupTitle => zh "创建管理员", en "Create the administrator";
+    SetupLead => zh "这是这台服务器的第一个账号。它能添加用户，也能审核应用。",
+        en "This is the first account on this server. It can add people and review apps.";
+    SetupName => zh "用户名", en "User name";
+    SetupNameHint => zh "登录时使用，别人也会看到。", en "For signing in; others can see it.";
+    SetupEmail => zh "邮箱", en "Email";
+    SetupPassword => zh "密码", en "Password";
+    SetupAgain => zh "再输入一次密码", en "Password, once more";
+    SetupSubmit => zh "创建账号并登录", en "Create account and sign in";
+    SetupNameMissing => zh "请填写用户名。", en "Enter a user name.";
+    SetupNameIllegal => zh "这个用户名不能用。请用字母、数字、点、横线或下划线。",
+        en "That user name cannot be used. Use letters, digits, dots, dashes or underscores.";
+    SetupNameTaken => zh "这个用户名已经有人用了。请换一个。",
+        en "That user name is taken. Choose another one.";
+    SetupEmailIllegal => zh "这不像一个邮箱地址。请检查。",
+        en "That does not look like an email address. Please check it.";
+    SetupEmailTaken => zh "这个邮箱已经属于另一个账号。请换一个。",
+        en "That email address belongs to another account. Use another one.";
+    SetupPasswordsDiffer => zh "两次输入的密码不一样。请重新输入。",
+        en "The two passwords differ. Enter them again.";
+    SetupInvalidTitle => zh "这个设置链接无效", en "This set-up link is not valid";
+    SetupInvalidBody => zh "链接不完整、已过期，或者属于另一台服务器。",
+        en "The link is incomplete, has expired, or belongs to another server.";
+    SetupInvalidNext => zh "请打开服务器启动时最后打印的那个链接，或者在服务器上运行：",
+        en "Open the link that the server printed when it last started, or run this on the server:";
+    SetupUsedTitle => zh "已经设置好了", en "This server is already set up";
+    SetupUsedBody => zh "设置链接只能用一次，管理员账号已经有了。",
+        en "A set-up link works once, and there is an administrator by now.";
+
+    // The start page.
+    HomeTagline => zh "放在自己服务器上的网盘", en "A cloud drive on your own server";
+    HomeLead => zh "文件放在你信得过的机器上。每个应用只有自己的一个文件夹，除非你允许更多。",
+        en "Your files stay on a machine you trust. Every app gets one folder of its own, and nothing more unless you say so.";
+    HomePointSandbox => zh "应用各用各的文件夹，看不到你的其他文件。",
+        en "Each app keeps to its own folder and cannot see your other files.";
+    HomePointDevices => zh "电视、命令行和脚本用一个短代码就能连上。",
+        en "TVs, command lines and scripts connect with a short code.";
+    HomePointOpen => zh "接口公开，开源，数据随时带得走。",
+        en "Open interfaces, open source, and your data is yours to take away.";
+    HomeSpace => zh "存储空间", en "Storage";
+    HomeUsed => zh "已用", en "Used";
+    HomeFree => zh "可用", en "Free";
+    HomeTotal => zh "总共", en "Total";
+    HomeUnlimited => zh "不限", en "Unlimited";
+    HomeAlmostFull => zh "空间快用完了。删除文件并清空回收站，或者请管理员增加容量。",
+        en "You are almost out of space. Delete files and empty the bin, or ask the administrator for more.";
+    HomeNext => zh "接下来", en "What to do next";
+    HomeDeviceTitle => zh "连接设备", en "Connect a device";
+    HomeDeviceBody => zh "如果电视或命令行上显示了代码，请在这里输入。",
+        en "If your TV or command line shows a code, enter it here.";
+    HomeDeviceAction => zh "输入代码", en "Enter a code";
+    HomeAppTitle => zh "创建应用", en "Create an app";
+    HomeAppBody => zh "在运行 Pantry 的机器上执行下面的命令，得到 client_id 和 client_secret：",
+        en "Run this on the machine that runs Pantry, to get a client_id and a client_secret:";
+    HomeAppAsk => zh "要接入自己的应用，请管理员在服务器上执行：",
+        en "To connect an app of your own, ask the administrator to run this on the server:";
+    HomeAppPlaceholder => zh "我的应用", en "My App";
+
+    // Consent.
+    ConsentOwner => zh "开发者", en "Made by";
+    ConsentSite => zh "网站", en "Website";
+    ConsentReturn => zh "完成后前往", en "Then goes to";
+    ConsentReturnHere => zh "这台电脑上的程序", en "a program on this computer";
+    ConsentNoSite => zh "没有填写", en "none given";
+    ConsentAccount => zh "当前账号", en "Signed in as";
+    ConsentSwitch => zh "不是你？换个账号", en "Not you? Switch account";
+    ConsentIncluded => zh "允许后，它可以", en "If you allow this, it can";
+    ConsentSensitive => zh "它还想要更多权限", en "It also asks for more";
+    ConsentSensitiveHint => zh "只有你勾选的才会给它。不勾选也可以继续。",
+        en "It gets only what you tick. You can go on without ticking any.";
+    ConsentSensitiveOnly => zh "它想要这些权限", en "It asks for this";
+    ConsentSensitiveOnlyHint => zh "只有你勾选的才会给它。", en "It gets only what you tick.";
+    ConsentAllow => zh "允许", en "Allow";
+    ConsentDeny => zh "拒绝", en "Deny";
+    ConsentNothing => zh "请至少勾选一项权限，或者选择拒绝。",
+        en "Tick at least one permission, or choose Deny.";
+
+    // Scopes.
+    ScopeUserRead => zh "查看你的用户名、昵称、打码后的邮箱和存储用量",
+        en "See your user name, display name, masked email and how much storage you use";
+    ScopeAppData => zh "在它自己的文件夹里读写文件", en "Read and write files in a folder of its own";
+    ScopeAppDataOnly => zh "看不到你的其他文件。", en "It cannot see your other files.";
+    ScopeAppDataMore => zh "除此之外，只有你在下面勾选的才会给它。",
+        en "Beyond this folder it reaches only what you tick below.";
+    ScopeOpenId => zh "用一个固定的编号认出你", en "Recognise you by a fixed number";
+    ScopeProfile => zh "查看你的昵称和头像", en "See your display name and picture";
+    ScopeEmail => zh "查看你的邮箱地址", en "See your email address";
+    ScopeReadAll => zh "读取你网盘里的所有文件", en "Read every file in your drive";
+    ScopeReadAllWarn => zh "包括它自己文件夹以外的一切，也包括你以后放进来的文件。",
+        en "Everything outside its own folder too, and whatever you add later.";
+    ScopeWriteAll => zh "写入、移动和删除你网盘里的任何文件",
+        en "Write, move and delete any file in your drive";
+    ScopeWriteAllWarn => zh "它可以改动或删掉你存放的一切。请只给你完全信任的应用。",
+        en "It could change or delete everything you keep here. Allow it only to an app you fully trust.";
+    ScopeShareRead => zh "查看你的所有分享", en "See all your shares";
+    ScopeShareReadWarn => zh "它会知道每个分享链接，拿到链接的人往往就能打开里面的内容。",
+        en "It learns every share link, and often a link is all it takes to open what is shared.";
+    ScopeShareCreate => zh "以你的名义创建和管理分享", en "Create and manage shares in your name";
+    ScopeShareCreateWarn => zh "它可以把读得到的文件变成任何人都能打开的链接。",
+        en "It can turn any file it can read into a link that anyone can open.";
+
+    // Devices.
+    DeviceTitle => zh "连接设备", en "Connect a device";
+    DeviceLead => zh "输入电视、命令行或其他设备上显示的代码。",
+        en "Enter the code shown on your TV, command line or other device.";
+    DeviceCode => zh "设备代码", en "Device code";
+    DeviceCodeHint => zh "例如 8KXH-Y8R，大小写和横线都不要紧。",
+        en "Such as 8KXH-Y8R. Upper or lower case, with or without the dash.";
+    DeviceSubmit => zh "继续", en "Continue";
+    DeviceUnknown => zh "没有这个代码，或者它已经过期。请核对设备上的代码，过期了就在设备上重新开始。",
+        en "There is no such code, or it has expired. Check it against the device; if it expired, start again there.";
+    DeviceMalformed => zh "代码由七个字母和数字组成。请照设备上显示的重新输入。",
+        en "A code has seven letters and digits. Enter it again as the device shows it.";
+    DeviceTaken => zh "这个代码已经用过了。请在设备上重新开始，换一个新代码。",
+        en "This code has been used already. Start again on the device to get a new one.";
+    DeviceQuestion => zh "显示这个代码的屏幕，就在你面前吗？",
+        en "Is the screen that shows this code in front of you?";
+    DeviceWarning => zh "如果代码或链接是别人发给你的，请选择拒绝，否则对方就能访问你的网盘。",
+        en "If someone sent you this code or a link to it, choose Deny, or that person gets into your drive.";
+    DeviceFrom => zh "请求来自", en "Asked from";
+    DeviceAgent => zh "设备", en "Device";
+    DeviceAgentUnknown => zh "未知", en "unknown";
+    DeviceWhen => zh "时间", en "When";
+    DeviceApprove => zh "是我，允许", en "Yes, allow";
+    DeviceApprovedTitle => zh "设备已连接", en "Device connected";
+    DeviceApprovedBody => zh "请回到设备上继续，它会在几秒内自动往下走。这个页面可以关掉了。",
+        en "Go back to the device; it continues by itself within seconds. You can close this page.";
+    DeviceDeniedTitle => zh "已拒绝", en "Access denied";
+    DeviceDeniedBody => zh "这台设备没有得到任何权限。如果不是你发起的，不用再做什么。",
+        en "The device got no access at all. If you had not asked for this, there is nothing more to do.";
+    DeviceAnother => zh "连接另一台设备", en "Connect another device";
+
+    // Errors.
+    ErrDetail => zh "具体内容", en "Details";
+    ErrRequest => zh "请求编号", en "Request ID";
+    ErrClientTitle => zh "不认识这个应用", en "Unknown app";
+    ErrClientBody => zh "链接里的 client_id 在这台服务器上没有登记，或者已被停用。",
+        en "The client_id in the link is not registered on this server, or was switched off.";
+    ErrClientNext => zh "请回到应用再试一次。还是不行的话，把这个页面发给应用的开发者。",
+        en "Go back to the app and try again. If that does not help, show this page to the app's developer.";
+    ErrRedirectTitle => zh "这个应用的返回地址不对", en "The app's return address is wrong";
+    ErrRedirectBody => zh "链接里的 redirect_uri 和应用登记的地址不完全一致。为了你的安全，没有跳转过去。",
+        en "The redirect_uri in the link is not exactly one that the app registered. To keep you safe, you were not sent there.";
+    ErrRedirectNext => zh "如果你是开发者：请登记这个地址，或者改用已登记的地址。否则请联系应用的开发者。",
+        en "If you are the developer, register this address or use a registered one. Otherwise tell the app's developer.";
+    ErrRequestTitle => zh "这个请求有问题", en "This request is not right";
+    ErrRequestBody => zh "链接或表单里缺了什么，或者写错了什么，所以没有继续。",
+        en "Something in the link or form is missing or malformed, so nothing was done.";
+    ErrRequestNext => zh "请从头再来一次。如果是应用把你带到这里的，请告诉它的开发者。",
+        en "Start again from the beginning. If an app sent you here, tell its developer.";
+    ErrExpiredTitle => zh "页面已失效", en "This page has expired";
+    ErrExpiredBody => zh "这个表单放得太久，或者登录状态变了。什么都没有改动。",
+        en "The form had been open too long, or you signed in or out meanwhile. Nothing was changed.";
+    ErrExpiredNext => zh "请返回上一页，刷新后再试。", en "Go back, reload the page and try again.";
+    ErrForbiddenTitle => zh "没有权限", en "Not allowed";
+    ErrForbiddenBody => zh "当前账号不能打开这个页面。", en "The account you are signed in with may not open this page.";
+    ErrForbiddenNext => zh "请换一个账号登录，或者联系管理员。",
+        en "Sign in with another account, or ask the administrator.";
+    ErrNotFoundTitle => zh "没有这个页面", en "There is no such page";
+    ErrNotFoundBody => zh "地址可能抄错了，或者页面已经不在了。",
+        en "The address may be mistyped, or the page is gone.";
+    ErrNotFoundNext => zh "请检查地址，或者从首页重新开始。", en "Check the address, or begin at the start page.";
+    ErrMethodTitle => zh "不能这样打开", en "It cannot be opened this way";
+    ErrMethodBody => zh "这个地址不接受这种请求。", en "This address does not take this kind of request.";
+    ErrMethodNext => zh "请从首页重新开始。", en "Begin at the start page.";
+    ErrTooManyTitle => zh "尝试次数太多", en "Too many attempts";
+    ErrTooManyBody => zh "为了保护账号，暂时不再接受新的尝试。",
+        en "To protect accounts, no more attempts are taken for now.";
+    ErrInternalTitle => zh "服务器出错了", en "Something went wrong on the server";
+    ErrInternalBody => zh "这不是你的问题，错误已经记录下来。", en "It is not your fault, and it has been logged.";
+    ErrInternalNext => zh "请稍后再试。如果一直这样，把请求编号告诉管理员。",
+        en "Try again later. If it keeps happening, give the request ID to the administrator.";
+    ErrBusyTitle => zh "服务暂时不可用", en "The service is not available right now";
+    ErrBusyBody => zh "服务器正在启动、关闭，或者连不上存储。",
+        en "The server is starting, stopping, or cannot reach its storage.";
+    ErrBusyNext => zh "请过一会儿再试。", en "Please try again in a little while.";
+}
+
+phrases! {
+    login_continue(app: &str) => zh "登录后继续使用“{app}”", en "to continue to “{app}”";
+    setup_min(count: usize) => zh "至少 {count} 个字符，越长越好。", en "At least {count} characters; longer is better.";
+    setup_too_short(count: usize) => zh "密码太短，至少要 {count} 个字符。",
+        en "That password is too short. Use at least {count} characters.";
+    home_hello(name: &str) => zh "你好，{name}", en "Hello, {name}";
+    home_percent(percent: u64) => zh "已用 {percent}%", en "{percent}% used";
+    consent_title(app: &str) => zh "“{app}”想访问你的网盘", en "“{app}” wants to use your drive";
+    device_approve_title(app: &str) => zh "允许“{app}”连接？", en "Connect “{app}”?";
+    device_approved(app: &str) => zh "“{app}”现在可以使用你允许的权限了。",
+        en "“{app}” can now do what you allowed.";
+}
+
+/// Sign-in is closed for a while.
+pub(super) fn login_throttled(lang: Lang, wait: u64) -> String {
+    let wait = format::minutes(lang, wait);
+    match lang {
+        Lang::Zh => format!("登录失败次数太多。请 {wait}后再试，在此之前正确的密码也不会被接受。"),
+        Lang::En => {
+            format!("Too many failed sign-ins. Try again in {wait}; until then even the right password is refused.")
+        }
+    }
+}
+
+/// Entering codes is closed for a while.
+pub(super) fn device_throttled(lang: Lang, wait: u64) -> String {
+    let wait = format::minutes(lang, wait);
+    match lang {
+        Lang::Zh => format!("输错的代码太多。请 {wait}后再试。"),
+        Lang::En => format!("Too many wrong codes. Try again in {wait}."),
+    }
+}
+
+/// What to do about too many attempts.
+pub(super) fn too_many_next(lang: Lang, wait: u64) -> String {
+    let wait = format::minutes(lang, wait);
+    match lang {
+        Lang::Zh => format!("请 {wait}后再试。"),
+        Lang::En => format!("Try again in {wait}."),
+    }
+}
