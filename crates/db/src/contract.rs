@@ -8,6 +8,9 @@ use std::sync::{
 
 use crate::{Db, DbError, DbErrorKind, IdList, Outcome, TextList, Tx, dialect};
 
+/// A row of the suite's table: id, name, n, data.
+type Everything = (i64, String, Option<i64>, Option<Vec<u8>>);
+
 const INSERT: &str = "INSERT INTO contract_rows (id, name, n, data) VALUES ($1, $2, $3, $4)";
 
 /// Makes the suite's own table.
@@ -176,7 +179,7 @@ pub async fn on_conflict_do_nothing_goes_on(db: &Db) {
 pub async fn values_come_back_as_they_went(db: &Db) {
     let blob: Vec<u8> = (0..4_000_000_u32).map(|i| (i % 251) as u8).collect();
     let text = "长名字é\u{1F600}".repeat(50_000);
-    let rows: Vec<(i64, String, Option<i64>, Option<Vec<u8>>)> = vec![
+    let rows: Vec<Everything> = vec![
         (1, "min".into(), Some(i64::MIN), Some(vec![])),
         (2, "max".into(), Some(i64::MAX), Some(blob)),
         (3, String::new(), None, None),
@@ -501,6 +504,15 @@ pub async fn a_read_may_not_write(db: &Db) {
         .read((), |tx, ()| Box::pin(async move { insert(tx, 1, "a", 1).await }))
         .await;
     assert!(wrote.is_err());
+    let wrote: Result<Vec<i64>, DbError> = db
+        .read((), |tx, ()| {
+            Box::pin(async move {
+                let sql = "INSERT INTO contract_rows (id, name) VALUES (2, 'b') RETURNING id";
+                tx.query(sql, &[], |r| r.get(0)).await
+            })
+        })
+        .await;
+    assert!(wrote.is_err());
     assert_eq!(count(db).await, 0);
 }
 
@@ -554,4 +566,36 @@ pub async fn closing_answers_everybody(db: &Db) {
     assert!(!db.is_alive());
     assert!(db.ping().await.is_err());
     db.close().await;
+}
+
+/// The transaction that the example `measure` repeats: lock a row, draw an id, insert, count.
+///
+/// # Errors
+/// As any write.
+pub async fn measured_write(db: &Db, name: String) -> Result<(), DbError> {
+    async fn body(tx: &mut Tx<'_>, name: &str) -> Result<(), DbError> {
+        let lock = dialect::sql(
+            tx.engine(),
+            "SELECT n FROM contract_rows WHERE id = $1",
+            "SELECT n FROM contract_rows WHERE id = $1 FOR UPDATE",
+        );
+        // 64 people, each with a row of their own.
+        let id = dialect::next_id(tx).await?;
+        let user = id % 64;
+        tx.query_opt(lock, &[&user], |r| r.get::<Option<i64>>(0)).await?;
+        insert(tx, id, name, user).await?;
+        let count = "INSERT INTO contract_rows (id, name, n) VALUES ($1, CAST($1 AS TEXT), 1) \
+            ON CONFLICT (id) DO UPDATE SET n = contract_rows.n + 1";
+        tx.execute(count, &[&user]).await.map(drop)
+    }
+    db.write(name, |tx, name| Box::pin(async move { body(tx, name).await.into() }))
+        .await
+}
+
+/// The read that the example `measure` repeats: one row by its key.
+///
+/// # Errors
+/// As any read.
+pub async fn measured_read(db: &Db) -> Result<Option<i64>, DbError> {
+    db.read((), |tx, ()| Box::pin(async move { number(tx, 7).await })).await
 }

@@ -42,18 +42,28 @@ impl PgConn<'_> {
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p.pg()).collect();
         Ok(match self {
             Self::Write(tx) => tx.query(&tx.prepare_cached(sql).await?, &params).await?,
+            Self::Read(_) if !reads_only(sql) => return Err(writes_in_a_read(sql)),
             Self::Read(client) => client.query(&client.prepare_cached(sql).await?, &params).await?,
         })
     }
 
     pub(crate) async fn execute(&self, sql: &str, params: &[&dyn Param]) -> Result<u64, DbError> {
         let Self::Write(tx) = self else {
-            // SQLite's readers refuse it by themselves.
-            return Err(DbError::other(format!("a read may not write: {sql}")));
+            return Err(writes_in_a_read(sql));
         };
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p.pg()).collect();
         Ok(tx.execute(&tx.prepare_cached(sql).await?, &params).await?)
     }
+}
+
+/// SQLite's readers refuse a write by themselves. This finds the plain cases, without a round trip.
+fn reads_only(sql: &str) -> bool {
+    let sql = sql.trim_start();
+    sql.starts_with("SELECT") || sql.starts_with("WITH")
+}
+
+fn writes_in_a_read(sql: &str) -> DbError {
+    DbError::other(format!("a read may not write: {sql}"))
 }
 
 pub(crate) struct PgDb {
