@@ -1,0 +1,169 @@
+//! Rows of the recycle bin, and of what has left it and is being freed.
+//! Must not move nodes; it remembers where they were.
+
+use pantry_types::{NodeId, UserId};
+
+use crate::{DbError, Row, Tx, nodes::Kind};
+
+/// What a node in the bin remembers.
+#[derive(Debug, Clone)]
+pub struct Binned {
+    /// Whose.
+    pub user: UserId,
+    /// The node: the top of what was deleted.
+    pub node: NodeId,
+    /// Folder or file.
+    pub kind: Kind,
+    /// Folder it lay in.
+    pub parent: NodeId,
+    /// Name it had.
+    pub name: String,
+    /// Full path it had.
+    pub path: String,
+    /// Sandbox it was inside, 0 for none.
+    pub sandbox: NodeId,
+    /// When it was deleted.
+    pub deleted_at: i64,
+}
+
+macro_rules! columns {
+    () => {
+        "user_id, node_id, kind, parent_id, name, path, sandbox_id, deleted_at"
+    };
+}
+
+fn map(r: &Row<'_>) -> Result<Binned, DbError> {
+    Ok(Binned {
+        user: UserId(r.get(0)?),
+        node: NodeId(r.get(1)?),
+        kind: Kind::from_code(r.get(2)?),
+        parent: NodeId(r.get(3)?),
+        name: r.get(4)?,
+        path: r.get(5)?,
+        sandbox: NodeId(r.get(6)?),
+        deleted_at: r.get(7)?,
+    })
+}
+
+/// Adds what was deleted.
+pub async fn insert(tx: &mut Tx<'_>, b: &Binned) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO bin (user_id, node_id, kind, parent_id, name, path, sandbox_id, deleted_at) \
+         VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
+        &[
+            &b.user.0,
+            &b.node.0,
+            &b.kind.code(),
+            &b.parent.0,
+            &b.name,
+            &b.path,
+            &b.sandbox.0,
+            &b.deleted_at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Reads one entry.
+pub async fn get(tx: &mut Tx<'_>, user: UserId, node: NodeId) -> Result<Option<Binned>, DbError> {
+    let sql = concat!("SELECT ", columns!(), " FROM bin WHERE user_id = $1 AND node_id = $2");
+    tx.query_opt(sql, &[&user.0, &node.0], map).await
+}
+
+/// Removes one entry.
+pub async fn remove(tx: &mut Tx<'_>, user: UserId, node: NodeId) -> Result<(), DbError> {
+    tx.execute(
+        "DELETE FROM bin WHERE user_id = $1 AND node_id = $2",
+        &[&user.0, &node.0],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A page of a person's bin, latest first, after the entry `(deleted_at, node)`.
+pub async fn page(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    after: Option<(i64, NodeId)>,
+    limit: i64,
+) -> Result<Vec<Binned>, DbError> {
+    let (at, node) = after.map_or((i64::MAX, i64::MAX), |(a, n)| (a, n.0));
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM bin WHERE user_id = $1 AND (deleted_at, node_id) < ($2, $3) \
+         ORDER BY deleted_at DESC, node_id DESC LIMIT $4"
+    );
+    tx.query(sql, &[&user.0, &at, &node, &limit], map).await
+}
+
+/// Entries, of anybody, deleted before `before`.
+pub async fn stale(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<Vec<Binned>, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM bin WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2"
+    );
+    tx.query(sql, &[&before, &limit], map).await
+}
+
+/// Queues a subtree to be freed.
+pub async fn queue_purge(tx: &mut Tx<'_>, user: UserId, node: NodeId, now: i64) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO purges (user_id, node_id, at) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING",
+        &[&user.0, &node.0, &now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Subtrees waiting to be freed, of anybody, oldest first.
+pub async fn purges(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(UserId, NodeId)>, DbError> {
+    tx.query(
+        "SELECT user_id, node_id FROM purges ORDER BY at, user_id, node_id LIMIT $1",
+        &[&limit],
+        |r| Ok((UserId(r.get(0)?), NodeId(r.get(1)?))),
+    )
+    .await
+}
+
+/// Whether a subtree is waiting to be freed.
+pub async fn is_purging(tx: &mut Tx<'_>, user: UserId, node: NodeId) -> Result<bool, DbError> {
+    Ok(tx
+        .query_opt(
+            "SELECT node_id FROM purges WHERE user_id = $1 AND node_id = $2",
+            &[&user.0, &node.0],
+            |r| r.get::<i64>(0),
+        )
+        .await?
+        .is_some())
+}
+
+/// A subtree is freed.
+pub async fn purged(tx: &mut Tx<'_>, user: UserId, node: NodeId) -> Result<(), DbError> {
+    tx.execute(
+        "DELETE FROM purges WHERE user_id = $1 AND node_id = $2",
+        &[&user.0, &node.0],
+    )
+    .await?;
+    Ok(())
+}
+
+/// How many entries a person's bin has, or those from one sandbox.
+pub async fn count(tx: &mut Tx<'_>, user: UserId, sandbox: Option<NodeId>) -> Result<i64, DbError> {
+    match sandbox {
+        None => {
+            tx.query_one("SELECT COUNT(*) FROM bin WHERE user_id = $1", &[&user.0], |r| r.get(0))
+                .await
+        }
+        Some(s) => {
+            tx.query_one(
+                "SELECT COUNT(*) FROM bin WHERE user_id = $1 AND sandbox_id = $2",
+                &[&user.0, &s.0],
+                |r| r.get(0),
+            )
+            .await
+        }
+    }
+}
