@@ -1,0 +1,430 @@
+//! The recycle bin: what is in it, taking out, purging for good.
+//! Must not free contents; that is the janitor's, after a grace.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use pantry_db::{
+    Tx, bin,
+    bin::Binned,
+    blobs,
+    changes::Event,
+    nodes,
+    nodes::{Kind, Node},
+    users,
+    users::User,
+    versions,
+};
+use pantry_types::{Name, NodeId, UserId, limits, sort::sort_key};
+
+use crate::{
+    Actor, Drive, Error, Reach,
+    access::{self, Entry, Need, Place, check_depth, count_child},
+    files::{Done, FolderRef, OnConflict, Selection, holds_sandbox, kind_word, slot, target, trash},
+    item::Item,
+};
+
+/// Something in the bin.
+#[derive(Debug, Clone)]
+pub struct BinItem {
+    /// Where it was and when it was deleted.
+    pub entry: Binned,
+    /// The node as it is.
+    pub node: Node,
+    /// When it is purged, 0 if never.
+    pub purge_at: i64,
+}
+
+/// A page of the bin.
+#[derive(Debug, Clone)]
+pub struct BinPage {
+    /// Latest first.
+    pub items: Vec<BinItem>,
+    /// Entries in all that the caller may see, counted up to 10,000.
+    pub total: i64,
+    /// Where the next page begins.
+    pub next_cursor: Option<String>,
+}
+
+impl Drive {
+    /// Lists what the caller may read in the bin, latest first.
+    pub async fn bin(&self, actor: &Actor, cursor: Option<&str>, limit: i64) -> Result<BinPage, Error> {
+        let after = match cursor {
+            None => None,
+            Some(c) => Some(parse_cursor(c)?),
+        };
+        let keep = self.settings().bin.keep_days * 86_400;
+        let limit = limit.clamp(1, 1024);
+        let args = (actor.clone(), after, limit, keep, self.now());
+        self.db()
+            .read(args, |tx, (actor, after, limit, keep, now)| {
+                Box::pin(async move {
+                    let entry = access::enter(tx, actor, *now).await?;
+                    list(tx, &entry, *after, *limit, *keep).await
+                })
+            })
+            .await
+    }
+
+    /// Takes things out of the bin: to where they were, or into a folder.
+    pub async fn restore(
+        &self,
+        actor: &Actor,
+        what: Selection,
+        to: Option<FolderRef>,
+        on_conflict: OnConflict,
+    ) -> Result<Done, Error> {
+        check(&what)?;
+        let args = (actor.clone(), what, to, on_conflict, self.now());
+        self.db()
+            .write(args, |tx, (actor, what, to, on_conflict, now)| {
+                Box::pin(async move { restore(tx, actor, what, to.as_ref(), *on_conflict, *now).await.into() })
+            })
+            .await
+    }
+
+    /// Deletes things in the bin for good.
+    pub async fn purge(&self, actor: &Actor, what: Selection) -> Result<Done, Error> {
+        check(&what)?;
+        self.db()
+            .write((actor.clone(), what, self.now()), |tx, (actor, what, now)| {
+                Box::pin(async move { purge(tx, actor, what, *now).await.into() })
+            })
+            .await
+    }
+
+    /// Deletes for good all that the caller may write in the bin.
+    pub async fn empty_bin(&self, actor: &Actor) -> Result<Done, Error> {
+        let mut affected = 0;
+        loop {
+            let done = self
+                .db()
+                .write((actor.clone(), self.now()), |tx, (actor, now)| {
+                    Box::pin(async move { empty(tx, actor, *now).await.into() })
+                })
+                .await?;
+            affected += done.affected;
+            if done.affected == 0 {
+                return Ok(Done { affected, ..done });
+            }
+        }
+    }
+
+    /// Frees a batch of what is being purged; `false` if there was nothing to free.
+    pub async fn purge_some(&self) -> Result<bool, Error> {
+        let waiting = self
+            .db()
+            .read((), |tx, ()| {
+                Box::pin(async move { Ok::<_, Error>(bin::purges(tx, 1).await?) })
+            })
+            .await?;
+        let Some((user, node)) = waiting.into_iter().next() else {
+            return Ok(false);
+        };
+        self.db()
+            .write((user, node, self.now()), |tx, (user, node, now)| {
+                Box::pin(async move { purge_batch(tx, *user, *node, *now).await.into() })
+            })
+            .await?;
+        Ok(true)
+    }
+}
+
+fn check(what: &Selection) -> Result<(), Error> {
+    if what.is_empty() {
+        return Err(Error::invalid(
+            "file_ids",
+            "name at least one file or folder (file_ids, folder_ids)",
+        ));
+    }
+    Ok(())
+}
+
+fn parse_cursor(cursor: &str) -> Result<(i64, NodeId), Error> {
+    URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|b| String::from_utf8(b).ok())
+        .and_then(|t| {
+            let (a, b) = t.split_once('/')?;
+            Some((a.parse().ok()?, NodeId(b.parse().ok()?)))
+        })
+        .ok_or_else(|| Error::invalid("cursor", "this is not a cursor of the bin; begin again without one"))
+}
+
+/// Whether the caller's right reaches something in the bin.
+fn reaches(entry: &Entry<'_>, need: Need, binned: &Binned) -> bool {
+    entry.reaches(need, binned.sandbox)
+}
+
+async fn list(
+    tx: &mut Tx<'_>,
+    entry: &Entry<'_>,
+    after: Option<(i64, NodeId)>,
+    limit: i64,
+    keep: i64,
+) -> Result<BinPage, Error> {
+    entry.require(Need::Read)?;
+    let user = entry.user.id;
+    let mut rows = Vec::new();
+    let mut from = after;
+    // An app that sees only its own folder skips the entries of others.
+    while rows.len() as i64 <= limit {
+        let page = bin::page(tx, user, from, 500).await?;
+        let Some(last) = page.last() else { break };
+        from = Some((last.deleted_at, last.node));
+        rows.extend(page.into_iter().filter(|b| reaches(entry, Need::Read, b)));
+    }
+    let more = rows.len() as i64 > limit;
+    rows.truncate(limit as usize);
+    let next_cursor = match rows.last() {
+        Some(b) if more => Some(URL_SAFE_NO_PAD.encode(format!("{}/{}", b.deleted_at, b.node.0))),
+        _ => None,
+    };
+    let total = match entry.reach(Need::Read) {
+        Reach::All => bin::count(tx, user, None).await?,
+        _ => bin::count(tx, user, Some(entry.sandbox)).await?,
+    };
+    let ids: Vec<i64> = rows.iter().map(|b| b.node.0).collect();
+    let found = nodes::many(tx, user, &ids).await?;
+    let items = rows
+        .into_iter()
+        .filter_map(|b| {
+            let node = found.iter().find(|n| n.id == b.node)?.clone();
+            Some(BinItem {
+                purge_at: b.deleted_at + keep,
+                entry: b,
+                node,
+            })
+        })
+        .collect();
+    Ok(BinPage {
+        items,
+        total,
+        next_cursor,
+    })
+}
+
+async fn binned(tx: &mut Tx<'_>, entry: &Entry<'_>, id: NodeId, kind: Kind) -> Result<Binned, Error> {
+    entry.require(Need::Write)?;
+    bin::get(tx, entry.user.id, id)
+        .await?
+        .filter(|b| b.kind == kind && reaches(entry, Need::Write, b))
+        .ok_or(Error::NotFound(kind_word(kind)))
+}
+
+fn ids(what: &Selection) -> impl Iterator<Item = (NodeId, Kind)> + '_ {
+    let files = what.files.iter().map(|i| (*i, Kind::File));
+    files.chain(what.folders.iter().map(|i| (*i, Kind::Folder)))
+}
+
+async fn restore(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    what: &Selection,
+    to: Option<&FolderRef>,
+    on_conflict: OnConflict,
+    now: i64,
+) -> Result<Done, Error> {
+    let mut entry = access::enter_write(tx, actor, now).await?;
+    for (id, kind) in ids(what) {
+        binned(tx, &entry, id, kind).await?;
+    }
+    let to = match to {
+        Some(folder) => Some(target(tx, &mut entry, folder).await?),
+        None => None,
+    };
+    let mut items = Vec::with_capacity(what.len());
+    for (id, kind) in ids(what) {
+        let b = binned(tx, &entry, id, kind).await?;
+        let folder = match &to {
+            Some(p) => entry.place(tx, p.node.id).await?,
+            None => entry.place(tx, b.parent).await?,
+        };
+        let Some(folder) = folder.filter(|p| p.node.kind == Kind::Folder) else {
+            return Err(Error::ParentMissing);
+        };
+        // Where it was may since lie out of the caller's reach.
+        if !entry.reaches(Need::Write, folder.sandbox) {
+            return Err(Error::ParentMissing);
+        }
+        if !reaches(&entry, Need::Read, &b) && entry.reaches(Need::Read, folder.sandbox) {
+            return Err(Error::NotFound(kind_word(kind)));
+        }
+        let place = put_back(tx, &mut entry, &b, &folder, on_conflict).await?;
+        items.push(Item::of(&place, entry.user.root_id));
+    }
+    let head = entry.close(tx).await?;
+    Ok(Done {
+        affected: what.len() as i64,
+        job: None,
+        items,
+        head,
+    })
+}
+
+async fn put_back(
+    tx: &mut Tx<'_>,
+    entry: &mut Entry<'_>,
+    b: &Binned,
+    folder: &Place,
+    on_conflict: OnConflict,
+) -> Result<Place, Error> {
+    let node = nodes::get(tx, b.user, b.node)
+        .await?
+        .ok_or(Error::NotFound(kind_word(b.kind)))?;
+    if folder.sandbox.0 != 0 && b.kind == Kind::Folder && holds_sandbox(tx, entry, b.node).await? {
+        return Err(Error::NestedSandbox);
+    }
+    let wanted = Name::from_stored(b.name.clone());
+    let slot = slot(tx, entry, folder, &wanted, b.kind, on_conflict, None).await?;
+    if let Some(old) = &slot.replaces {
+        let old = entry
+            .place(tx, old.id)
+            .await?
+            .ok_or(Error::NotFound(kind_word(b.kind)))?;
+        trash(tx, entry, &old).await?;
+    }
+    let mut back = node.clone();
+    back.parent = folder.node.id;
+    back.name = slot.name.as_str().to_owned();
+    back.sort_key = sort_key(&back.name);
+    back.live = true;
+    let mut above = vec![folder.node.clone()];
+    above.extend(folder.above.iter().cloned());
+    let place = Place {
+        node: back,
+        above,
+        sandbox: folder.sandbox,
+    };
+    check_depth(&place)?;
+    let n = &place.node;
+    nodes::put(tx, n.user, n.id, n.parent, &n.name, &n.sort_key, true).await?;
+    if n.name != node.name {
+        pantry_db::search::remove(tx, n.user, n.id).await?;
+        access::index(tx, n).await?;
+    }
+    count_child(tx, n, n.parent, 1, entry.now).await?;
+    bin::remove(tx, n.user, n.id).await?;
+    let after = Some((n.parent, folder.sandbox));
+    let subtree = n.kind == Kind::Folder;
+    entry.record(tx, Event::Created, n, subtree, None, after).await?;
+    Ok(place)
+}
+
+async fn purge(tx: &mut Tx<'_>, actor: &Actor, what: &Selection, now: i64) -> Result<Done, Error> {
+    let mut entry = access::enter_write(tx, actor, now).await?;
+    let mut budget = limits::PURGE_NODES;
+    for (id, kind) in ids(what) {
+        let b = binned(tx, &entry, id, kind).await?;
+        forget(tx, &mut entry.user, &b, now, &mut budget).await?;
+    }
+    let head = entry.close(tx).await?;
+    Ok(Done {
+        affected: what.len() as i64,
+        job: None,
+        items: Vec::new(),
+        head,
+    })
+}
+
+async fn empty(tx: &mut Tx<'_>, actor: &Actor, now: i64) -> Result<Done, Error> {
+    let mut entry = access::enter_write(tx, actor, now).await?;
+    entry.require(Need::Write)?;
+    let mut budget = limits::PURGE_NODES;
+    let (mut affected, mut from) = (0, None);
+    while affected < 1000 {
+        let page = bin::page(tx, entry.user.id, from, 500).await?;
+        let Some(last) = page.last() else { break };
+        from = Some((last.deleted_at, last.node));
+        for b in &page {
+            if !reaches(&entry, Need::Write, b) {
+                continue;
+            }
+            forget(tx, &mut entry.user, b, now, &mut budget).await?;
+            affected += 1;
+        }
+    }
+    let head = entry.close(tx).await?;
+    Ok(Done {
+        affected,
+        job: None,
+        items: Vec::new(),
+        head,
+    })
+}
+
+/// Takes an entry off the bin for good; frees at once what the budget of nodes
+/// allows and leaves the rest to the background.
+pub(crate) async fn forget(
+    tx: &mut Tx<'_>,
+    user: &mut User,
+    b: &Binned,
+    now: i64,
+    budget: &mut usize,
+) -> Result<(), Error> {
+    bin::remove(tx, b.user, b.node).await?;
+    if !free_subtree(tx, user, b.node, now, budget).await? {
+        bin::queue_purge(tx, b.user, b.node, now).await?;
+    }
+    Ok(())
+}
+
+/// Frees nodes from the leaves up until the budget is spent; `true` when the
+/// subtree is gone.
+async fn free_subtree(
+    tx: &mut Tx<'_>,
+    user: &mut User,
+    top: NodeId,
+    now: i64,
+    budget: &mut usize,
+) -> Result<bool, Error> {
+    let mut stack = vec![top];
+    while let Some(at) = stack.last().copied() {
+        if *budget == 0 {
+            return Ok(false);
+        }
+        let children = nodes::some_children(tx, user.id, at, (*budget).min(500) as i64).await?;
+        if children.is_empty() {
+            if let Some(node) = nodes::get(tx, user.id, at).await? {
+                free_node(tx, user, &node, now).await?;
+                *budget -= 1;
+            }
+            stack.pop();
+            continue;
+        }
+        let mut deeper = Vec::new();
+        for n in children {
+            if n.kind == Kind::Folder {
+                deeper.push(n.id);
+            } else if *budget > 0 {
+                free_node(tx, user, &n, now).await?;
+                *budget -= 1;
+            }
+        }
+        stack.extend(deeper);
+    }
+    Ok(true)
+}
+
+async fn free_node(tx: &mut Tx<'_>, user: &mut User, node: &Node, now: i64) -> Result<(), Error> {
+    if node.kind == Kind::File {
+        for v in versions::of_node(tx, user.id, node.id).await? {
+            versions::remove(tx, user.id, v.id).await?;
+            user.used -= v.size;
+            if v.size > 0 {
+                blobs::suspect(tx, v.blob, now).await?;
+            }
+        }
+    }
+    pantry_db::search::remove(tx, user.id, node.id).await?;
+    Ok(nodes::remove(tx, user.id, node.id).await?)
+}
+
+async fn purge_batch(tx: &mut Tx<'_>, user: UserId, node: NodeId, now: i64) -> Result<(), Error> {
+    let mut user = users::lock(tx, user).await?.ok_or(Error::NotFound("user"))?;
+    let mut budget = limits::PURGE_NODES;
+    if free_subtree(tx, &mut user, node, now, &mut budget).await? {
+        bin::purged(tx, user.id, node).await?;
+    }
+    users::set_books(tx, user.id, user.used, user.reserved, user.head).await?;
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! Signed links, and opening what they name.
+//! Must not know ranges or headers; a link means one version of one file.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use pantry_blob::{BlobKey, Reader};
+use pantry_db::{blobs, grants, nodes, users, versions};
+use pantry_types::{GrantId, Md5, NodeId, UserId, VersionId};
+
+use crate::{
+    Actor, Drive, Error,
+    access::{self, Need},
+    keys::same,
+};
+
+/// A link to one version of a file.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Path and query, to be put after the download address.
+    pub path: String,
+    /// Seconds that it works.
+    pub expires_in: i64,
+    /// Name of the file.
+    pub name: String,
+    /// Bytes.
+    pub size: i64,
+    /// MD5 of the content.
+    pub md5: Md5,
+}
+
+/// Where the bytes of a content are.
+#[derive(Debug)]
+pub enum Source {
+    /// In the row store; empty contents too.
+    Inline(Bytes),
+    /// In the object store.
+    Stored(Reader),
+}
+
+/// A content, ready to be read.
+#[derive(Debug)]
+pub struct Opened {
+    /// Name of the file now.
+    pub name: String,
+    /// Media type.
+    pub mime: String,
+    /// Bytes.
+    pub size: i64,
+    /// Names the version: a strong validator.
+    pub etag: String,
+    /// When the version was written.
+    pub modified_at: i64,
+    /// The bytes.
+    pub source: Source,
+}
+
+/// What a link says, signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Claim {
+    user: UserId,
+    version: VersionId,
+    grant: GrantId,
+    epoch: i64,
+    expires: i64,
+}
+
+impl Claim {
+    /// Numbers in base 36, so that links stay short.
+    fn text(&self) -> String {
+        [self.user.0, self.version.0, self.grant.0, self.epoch, self.expires]
+            .map(base36)
+            .join(".")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split('.').map(|p| i64::from_str_radix(p, 36).ok());
+        let mut next = || numbers.next().flatten();
+        let claim = Claim {
+            user: UserId(next()?),
+            version: VersionId(next()?),
+            grant: GrantId(next()?),
+            epoch: next()?,
+            expires: next()?,
+        };
+        // One claim has one text: anything else was changed.
+        (claim.text() == text).then_some(claim)
+    }
+}
+
+fn base36(mut n: i64) -> String {
+    let mut digits = Vec::new();
+    loop {
+        let d = u32::try_from(n % 36).unwrap_or(0);
+        digits.push(char::from_digit(d, 36).unwrap_or('0'));
+        n /= 36;
+        if n <= 0 {
+            return digits.iter().rev().collect();
+        }
+    }
+}
+
+impl Drive {
+    /// A link to the current content of a file, or to one of its versions.
+    pub async fn link(&self, actor: &Actor, file: NodeId, version: Option<VersionId>) -> Result<Link, Error> {
+        let args = (actor.clone(), file, version, self.now());
+        let (name, v) = self
+            .db()
+            .read(args, |tx, (actor, file, version, now)| {
+                Box::pin(async move {
+                    let entry = access::enter(tx, actor, *now).await?;
+                    let place = entry.node(tx, *file, Need::Read, "file").await?;
+                    if place.node.kind != nodes::Kind::File {
+                        return Err(Error::NotFound("file"));
+                    }
+                    let wanted = version.unwrap_or(place.node.version);
+                    let v = versions::get(tx, entry.user.id, wanted)
+                        .await?
+                        .filter(|v| v.node == *file)
+                        .ok_or(Error::NotFound("version"))?;
+                    Ok::<_, Error>((place.node.name, v))
+                })
+            })
+            .await?;
+        let expires_in = self.settings().download.link_seconds;
+        let claim = Claim {
+            user: actor.user(),
+            version: v.id,
+            grant: actor.grant(),
+            epoch: actor.epoch(),
+            expires: self.now() + expires_in,
+        };
+        Ok(Link {
+            path: self.signed_path(&claim),
+            expires_in,
+            name,
+            size: v.size,
+            md5: v.md5,
+        })
+    }
+
+    fn signed_path(&self, claim: &Claim) -> String {
+        let text = claim.text();
+        let signature = self.keys().sign_link(text.as_bytes());
+        format!("/d/{text}?sig={}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// Opens what a link names. `claim` and `signature` are the two parts of the
+    /// link as they came; a changed byte of either, or a second too late, is refused.
+    pub async fn open_link(&self, claim: &str, signature: &str) -> Result<Opened, Error> {
+        let refused = || Error::Forbidden("this link is not valid (any more); ask for a new one".into());
+        let expected = URL_SAFE_NO_PAD.encode(self.keys().sign_link(claim.as_bytes()));
+        if !same(expected.as_bytes(), signature.as_bytes()) {
+            return Err(refused());
+        }
+        let parsed = Claim::parse(claim).ok_or_else(refused)?;
+        if self.now() >= parsed.expires {
+            return Err(refused());
+        }
+        let (name, version, blob, content) = self
+            .db()
+            .read(parsed, |tx, c| {
+                Box::pin(async move {
+                    let gone = || Error::NotFound("file");
+                    let alive = match c.grant.0 {
+                        0 => true,
+                        _ => grants::get(tx, c.user, c.grant)
+                            .await?
+                            .is_some_and(|g| g.epoch == c.epoch),
+                    };
+                    let user = users::get(tx, c.user).await?.filter(|u| !u.is_disabled);
+                    let (true, Some(user)) = (alive, user) else {
+                        return Err(Error::Forbidden(
+                            "the app that made this link has lost its access".into(),
+                        ));
+                    };
+                    let v = versions::get(tx, c.user, c.version).await?.ok_or_else(gone)?;
+                    // What was deleted is no longer given out.
+                    let line = nodes::lineage(tx, c.user, v.node).await?;
+                    if line.last().is_none_or(|top| top.id != user.root_id) {
+                        return Err(gone());
+                    }
+                    let name = line.into_iter().next().map(|n| n.name).ok_or_else(gone)?;
+                    let blob = match v.size {
+                        0 => None,
+                        _ => Some(blobs::get(tx, v.blob).await?.ok_or_else(gone)?),
+                    };
+                    let content = match &blob {
+                        Some(b) if b.inline => blobs::content(tx, b.hash).await?,
+                        _ => None,
+                    };
+                    Ok::<_, Error>((name, v, blob, content))
+                })
+            })
+            .await?;
+        let source = match (blob, content) {
+            (None, _) => Source::Inline(Bytes::new()),
+            (Some(_), Some(bytes)) => Source::Inline(bytes.into()),
+            (Some(b), None) => Source::Stored(self.blobs().reader(BlobKey::new(b.hash.0, b.gen_)).await?),
+        };
+        Ok(Opened {
+            name,
+            mime: version.mime,
+            size: version.size,
+            etag: format!("\"{}-{}\"", version.id.0, version.md5),
+            modified_at: version.created_at,
+            source,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_claim_has_one_text() {
+        let c = Claim {
+            user: UserId(1001),
+            version: VersionId(1 << 40),
+            grant: GrantId(0),
+            epoch: 3,
+            expires: 1_900_000_000,
+        };
+        assert_eq!(Claim::parse(&c.text()), Some(c));
+        assert_eq!(Claim::parse(&c.text().to_uppercase()), None);
+        assert_eq!(Claim::parse(&format!("0{}", c.text())), None);
+        assert_eq!(Claim::parse(&format!("{}.1", c.text())), None);
+    }
+}
