@@ -1,0 +1,71 @@
+//! What every handler shares. Owns the putting together; must hold no rule of the drive.
+
+use std::sync::Arc;
+
+use pantry_core::Drive;
+
+use crate::{
+    metrics::Metrics,
+    rate::RateLimiter,
+    request::{RequestIds, TrustedProxies},
+};
+
+/// The drive, and what the faces keep beside it. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+struct Inner {
+    drive: Drive,
+    metrics: Metrics,
+    ids: RequestIds,
+    proxies: TrustedProxies,
+    v1_rate: RateLimiter,
+}
+
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AppState")
+    }
+}
+
+impl AppState {
+    /// Puts the state together.
+    ///
+    /// # Errors
+    /// A text for the operator: a setting is malformed.
+    pub fn new(drive: Drive) -> Result<Self, String> {
+        let settings = drive.settings();
+        Ok(Self(Arc::new(Inner {
+            metrics: Metrics::new(),
+            ids: RequestIds::new(drive.random().as_ref()),
+            proxies: TrustedProxies::parse(&settings.server.trusted_proxies)?,
+            v1_rate: RateLimiter::per_minute(settings.v1.rate_per_minute),
+            drive,
+        })))
+    }
+
+    /// The drive.
+    pub fn drive(&self) -> &Drive {
+        &self.0.drive
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Gives out request ids.
+    pub fn ids(&self) -> &RequestIds {
+        &self.0.ids
+    }
+
+    /// Whose word about addresses is believed.
+    pub fn proxies(&self) -> &TrustedProxies {
+        &self.0.proxies
+    }
+
+    /// Limits the calls of v1, by grant.
+    pub fn v1_rate(&self) -> &RateLimiter {
+        &self.0.v1_rate
+    }
+}
