@@ -516,3 +516,13 @@ async fn give_up(tx: &mut Tx<'_>, user: UserId, id: i64, now: i64, why: &str) ->
     job.error = why.to_owned();
     Ok(jobs::update(tx, &job, now).await?)
 }
+
+/// Tops of the copies that are being made for a person: in nobody's sight yet.
+pub(crate) async fn under_way(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<NodeId>, Error> {
+    let mut tops = Vec::new();
+    for job in jobs::running_of(tx, user).await? {
+        let plan: Plan = serde_json::from_str(&job.payload).map_err(|e| Error::Internal(e.to_string()))?;
+        tops.extend(plan.tops.iter().filter(|t| t.copy != 0).map(|t| NodeId(t.copy)));
+    }
+    Ok(tops)
+}

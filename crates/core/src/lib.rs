@@ -2,13 +2,16 @@
 //! Must not know HTTP, nor any face's shapes or numbers.
 
 pub mod access;
+pub mod account;
 pub mod actor;
 pub mod bin;
+pub mod check;
 pub mod contents;
 mod copy;
 pub mod downloads;
 mod error;
 pub mod files;
+pub mod history;
 pub mod item;
 pub mod janitor;
 pub mod keys;

@@ -153,3 +153,9 @@ pub async fn reserved(tx: &mut Tx<'_>, user: UserId) -> Result<i64, DbError> {
     )
     .await
 }
+
+/// Running jobs of a person.
+pub async fn running_of(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Job>, DbError> {
+    let sql = concat!("SELECT ", columns!(), " FROM jobs WHERE user_id = $1 AND state = 0");
+    tx.query(sql, &[&user.0], map).await
+}
