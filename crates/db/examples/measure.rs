@@ -39,6 +39,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let db = Db::open(&url.parse()?, DbOptions::default()).await?;
     contract::prepare(&db).await;
+    db.ping().await?;
+    println!("resident after opening            {:>9} KiB", resident());
     for tasks in [1, TASKS] {
         let (rate, p50, p99) = writes(&db, tasks, time).await?;
         println!(
@@ -48,8 +50,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let rate = reads(&db, TASKS, time).await?;
     println!("reads of one row by key, {TASKS} tasks   {rate:>9.0} /s");
+    println!("resident at the end               {:>9} KiB", resident());
     db.close().await;
     Ok(())
+}
+
+/// Linux alone says; 0 elsewhere.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|kib| kib.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }
 
 fn fdatasyncs(path: &std::path::Path, time: Duration) -> std::io::Result<f64> {

@@ -584,7 +584,7 @@ pub async fn measured_write(db: &Db, name: String) -> Result<(), DbError> {
         let user = id % 64;
         tx.query_opt(lock, &[&user], |r| r.get::<Option<i64>>(0)).await?;
         insert(tx, id, name, user).await?;
-        let count = "INSERT INTO contract_rows (id, name, n) VALUES ($1, CAST($1 AS TEXT), 1) \
+        let count = "INSERT INTO contract_rows (id, name, n) VALUES ($1, CAST(CAST($1 AS BIGINT) AS TEXT), 1) \
             ON CONFLICT (id) DO UPDATE SET n = contract_rows.n + 1";
         tx.execute(count, &[&user]).await.map(drop)
     }

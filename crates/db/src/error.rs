@@ -88,7 +88,7 @@ impl DbError {
         self.0.constraint.as_deref()
     }
 
-    /// Whether the transaction may have been committed all the same: the connection was lost while COMMIT was under way.
+    /// Whether the transaction may have been committed all the same: the connection was lost, or the disk failed, while COMMIT was under way.
     pub fn outcome_unknown(&self) -> bool {
         self.0.outcome_unknown
     }

@@ -106,6 +106,11 @@ async fn other_errors_are_not_tried_again() {
     db.close().await;
 }
 
+async fn append(tx: &mut Tx<'_>, key: &str) -> Result<(), DbError> {
+    let sql = "UPDATE meta SET value = value || '\\x02' WHERE key = $1";
+    tx.execute(sql, &[&key]).await.map(drop)
+}
+
 #[tokio::test]
 async fn real_deadlock_ends_with_both_done() {
     let database = server::fresh_database().await;
@@ -121,23 +126,21 @@ async fn real_deadlock_ends_with_both_done() {
         ))
         .await
         .unwrap();
-    let runs = Arc::new(AtomicU32::new(0));
+    let (runs, met) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     let both = [["a", "b"], ["b", "a"]].map(|keys| {
-        let (db, runs) = (db.clone(), Arc::clone(&runs));
+        let (db, args) = (db.clone(), (keys, Arc::clone(&runs), Arc::clone(&met)));
         tokio::spawn(async move {
-            db.write((keys, runs), |tx, (keys, runs)| {
+            db.write(args, |tx, (keys, runs, met)| {
                 Box::pin(async move {
-                    let run = runs.fetch_add(1, SeqCst);
+                    runs.fetch_add(1, SeqCst);
                     let both = async {
-                        for key in keys {
-                            let sql = "UPDATE meta SET value = value || '\\x02' WHERE key = $1";
-                            tx.execute(sql, &[key]).await?;
-                            // The first two runs meet in the middle. Waiting belongs to this test alone.
-                            while run < 2 && runs.load(SeqCst) < 2 {
-                                tx.execute("SELECT pg_sleep(0.005)", &[]).await?;
-                            }
+                        append(tx, keys[0]).await?;
+                        met.fetch_add(1, SeqCst);
+                        // Each holds its first row before it asks for the other's. Waiting belongs to this test alone.
+                        while met.load(SeqCst) < 2 {
+                            tx.execute("SELECT pg_sleep(0.005)", &[]).await?;
                         }
-                        Ok::<_, DbError>(())
+                        append(tx, keys[1]).await
                     };
                     both.await.into()
                 })

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{State, checkpoint::Checkpoints};
 use crate::{
-    error::DbError,
+    error::{DbError, DbErrorKind},
     fault::{Fault, Faults, Point, injected},
     tx::{BoxFut, Outcome, Tx, poll_once},
 };
@@ -250,7 +250,7 @@ impl Writer {
                 self.rollback();
                 Err(injected(kind, Point::Commit))
             }
-            Some(Fault::Panic) | None => self.step("COMMIT").map_err(|e| e.context("COMMIT")),
+            Some(Fault::Panic) | None => self.step("COMMIT").map_err(commit_failed),
         };
         match &result {
             Ok(()) => self.checkpoints.wrote(),
@@ -283,6 +283,15 @@ impl Writer {
         if let Err(e) = cut {
             tracing::debug!(error = %DbError::from(e), "the write-ahead log was not cut back");
         }
+    }
+}
+
+/// After a failed fsync the log may hold the commit all the same, should the machine stop before the next one overwrites it.
+fn commit_failed(e: DbError) -> DbError {
+    let e = e.context("COMMIT");
+    match e.kind() {
+        DbErrorKind::Corrupt => e.with_unknown_outcome(),
+        _ => e,
     }
 }
 
