@@ -4,6 +4,7 @@
 pub mod access;
 pub mod account;
 pub mod actor;
+pub mod auth;
 pub mod bin;
 pub mod check;
 pub mod contents;
@@ -42,6 +43,7 @@ struct Inner {
     random: SharedRandom,
     settings: Settings,
     keys: Keys,
+    auth: auth::State,
     uploads: uploads::Uploads,
 }
 
@@ -61,6 +63,7 @@ impl Drive {
             random,
             settings,
             keys,
+            auth: auth::State::new(),
             uploads: uploads::Uploads::start(),
         }))
     }

@@ -103,12 +103,20 @@ pub async fn insert(tx: &mut Tx<'_>, a: &App) -> Result<bool, DbError> {
 pub async fn list(tx: &mut Tx<'_>, owner: Option<UserId>) -> Result<Vec<App>, DbError> {
     match owner {
         Some(owner) => {
-            let sql = concat!("SELECT ", columns!(), " FROM apps WHERE owner_id = $1 ORDER BY client_id");
+            let sql = concat!(
+                "SELECT ",
+                columns!(),
+                " FROM apps WHERE owner_id = $1 ORDER BY client_id"
+            );
             tx.query(sql, &[&owner.0], map).await
         }
         None => {
-            tx.query(concat!("SELECT ", columns!(), " FROM apps ORDER BY client_id"), &[], map)
-                .await
+            tx.query(
+                concat!("SELECT ", columns!(), " FROM apps ORDER BY client_id"),
+                &[],
+                map,
+            )
+            .await
         }
     }
 }

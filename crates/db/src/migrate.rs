@@ -27,6 +27,7 @@ macro_rules! migrations {
 pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     1 "0001_meta";
     2 "0002_drive";
+    3 "0003_oauth";
 };
 
 /// The version that this program brings a database to.

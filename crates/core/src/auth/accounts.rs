@@ -8,7 +8,7 @@ use pantry_db::{
 };
 use pantry_types::{Md5, NodeId, Sha1, UserId, VersionId, search::fold, shown, sort::sort_key};
 
-use super::{Origin, SessionActor};
+use super::Origin;
 use crate::{Drive, Error};
 
 /// The least length of a password, in characters.
@@ -57,17 +57,6 @@ pub struct User {
     pub quota: i64,
     /// The folder `/`.
     pub root: NodeId,
-}
-
-/// How full a person's drive is, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
-    /// In use.
-    pub used: i64,
-    /// Can still be written.
-    pub free: i64,
-    /// Allowed.
-    pub total: i64,
 }
 
 /// An account that was checked, ready for its rows.
@@ -243,13 +232,9 @@ async fn find_id(tx: &mut Tx<'_>, name: &String) -> Result<UserId, Error> {
     Ok(by_name(tx, name).await?.id)
 }
 
-async fn get(tx: &mut Tx<'_>, id: &UserId) -> Result<users::User, Error> {
-    users::get(tx, *id).await?.ok_or(Error::Unauthorized)
-}
-
 impl Drive {
     /// Checks an account and hashes its password.
-    pub(super) async fn check_user(&self, new: NewUser) -> Result<Checked, Error> {
+    pub(super) async fn check_new_user(&self, new: NewUser) -> Result<Checked, Error> {
         let email = new.email.trim().to_owned();
         check_name(&new.name)?;
         check_email(&email)?;
@@ -273,7 +258,7 @@ impl Drive {
     /// # Errors
     /// [`Error::Invalid`], [`Error::Taken`].
     pub async fn add_user(&self, new: NewUser) -> Result<User, Error> {
-        let checked = self.check_user(new).await?;
+        let checked = self.check_new_user(new).await?;
         self.0.db.write(checked, |tx, c| Box::pin(add_tx(tx, c))).await
     }
 
@@ -296,19 +281,6 @@ impl Drive {
         };
         self.0.db.write(args, |tx, a| Box::pin(set_password_tx(tx, a))).await
     }
-
-    /// How full the person's drive is.
-    ///
-    /// # Errors
-    /// [`Error::Unauthorized`] if the account is gone.
-    pub async fn space(&self, session: &SessionActor) -> Result<Space, Error> {
-        let u = self.0.db.read(session.user, |tx, id| Box::pin(get(tx, id))).await?;
-        Ok(Space {
-            used: u.used,
-            free: (u.quota - u.used - u.reserved).max(0),
-            total: u.quota,
-        })
-    }
 }
 
 #[cfg(test)]
@@ -326,7 +298,9 @@ mod tests {
         for good in ["a@b", "a.b+c@example.com", "小明@例子.中国"] {
             assert!(check_email(good).is_ok(), "{good}");
         }
-        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b..c", "a@-b", "a\r\n@b", "<a@b>"] {
+        for bad in [
+            "", "a", "@b", "a@", "a@b@c", "a b@c", "a@b..c", "a@-b", "a\r\n@b", "<a@b>",
+        ] {
             assert!(check_email(bad).is_err(), "{bad}");
         }
     }

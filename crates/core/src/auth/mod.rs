@@ -34,7 +34,7 @@ use pantry_types::{GrantId, Scopes, SecretText, UserId};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-pub use accounts::{MIN_PASSWORD, NewUser, Space, User};
+pub use accounts::{MIN_PASSWORD, NewUser, User};
 pub use apps::{AddedApp, App, Client, NewApp};
 pub use authorize::{Asked, AuthorizeError, AuthorizeRequest, Prompt};
 pub use claim::ClaimError;

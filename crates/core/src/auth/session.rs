@@ -248,7 +248,7 @@ impl Drive {
     ///
     /// # Errors
     /// The row store's.
-    pub async fn session(&self, cookie: &str) -> Result<Option<SessionActor>, Error> {
+    pub async fn session_of(&self, cookie: &str) -> Result<Option<SessionActor>, Error> {
         if !secret::check(SecretKind::Session, cookie) {
             return Ok(None);
         }

@@ -139,11 +139,7 @@ impl Drive {
             return Ok(0);
         }
         let n = uses.len();
-        let written = self
-            .0
-            .db
-            .write(uses.clone(), |tx, u| Box::pin(touch_tx(tx, u)))
-            .await;
+        let written = self.0.db.write(uses.clone(), |tx, u| Box::pin(touch_tx(tx, u))).await;
         if written.is_err() {
             let mut map = lock(&self.0.auth.last_used);
             for (key, at) in uses {
