@@ -235,11 +235,27 @@ fn open_plain(path: &Path, options: &DbOptions) -> Result<Connection, DbError> {
     Ok(conn)
 }
 
+/// Switches to the write-ahead log. SQLite does not wait here for another process that does the same, so this does.
+fn use_wal(conn: &Connection, timeout: Duration) -> Result<String, DbError> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let mut left = timeout;
+    loop {
+        let mode = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        match mode.map_err(DbError::from) {
+            Err(e) if e.kind() == DbErrorKind::Busy && !left.is_zero() => {
+                std::thread::sleep(PAUSE);
+                left = left.saturating_sub(PAUSE);
+            }
+            mode => return mode,
+        }
+    }
+}
+
 fn open_writer(path: &Path, options: &DbOptions) -> Result<Connection, DbError> {
     let mut conn = open_plain(path, options)?;
     // A migration of another process may take long.
     conn.busy_timeout(options.busy_timeout.max(Duration::from_secs(30)))?;
-    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    let mode = use_wal(&conn, options.busy_timeout)?;
     if mode != "wal" {
         return Err(DbError::unavailable(format!(
             "journal mode {mode} instead of wal: the file system does not support SQLite's shared memory"
