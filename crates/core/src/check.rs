@@ -254,7 +254,7 @@ async fn user_findings(tx: &mut Tx<'_>, user: &User, repair: bool) -> Result<Vec
     places(&mut books, &tree);
     for (id, seen) in tree.iter().filter(|(_, s)| s.kind == Kind::Folder) {
         let real = children.get(id).copied().unwrap_or_default();
-        if real != seen.counted {
+        if real != seen.counted && !in_motion(tx, books.user, &tree, *id).await? {
             let (files, folders) = real;
             let detail = format!(
                 "it counts {} files and {} folders and holds {files} and {folders}",
@@ -281,6 +281,24 @@ async fn user_findings(tx: &mut Tx<'_>, user: &User, repair: bool) -> Result<Vec
         }
     }
     Ok(books.findings)
+}
+
+/// Whether a folder lies in what is being freed or copied just now, in batches: its
+/// counters hold again when that is done.
+async fn in_motion(tx: &mut Tx<'_>, user: &User, tree: &HashMap<NodeId, Seen>, folder: NodeId) -> Result<bool, Error> {
+    let mut top = folder;
+    // No longer than the tree is large, should a folder lie in itself.
+    for _ in 0..tree.len() {
+        match tree.get(&top) {
+            Some(seen) if seen.parent == user.bin_id => {
+                return Ok(bin::is_purging(tx, user.id, top).await?
+                    || crate::copy::under_way(tx, user.id).await?.contains(&top));
+            }
+            Some(seen) => top = seen.parent,
+            None => return Ok(false),
+        }
+    }
+    Ok(false)
 }
 
 /// Everything hangs on the root or lies in the bin, and no folder holds itself.
