@@ -3,7 +3,9 @@
 
 use axum::{Router, middleware};
 
+mod body;
 pub mod cors;
+mod download;
 pub mod edge;
 pub mod envelope;
 pub mod html;
@@ -13,6 +15,7 @@ pub mod params;
 pub mod rate;
 pub mod request;
 pub mod state;
+mod upload;
 
 pub use params::Params;
 pub use request::{ClientAddress, Context, Peer, RequestId};
@@ -24,6 +27,8 @@ use envelope::Failure;
 pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(ops::routes(&state))
+        .merge(upload::routes())
+        .merge(download::routes())
         .fallback(async || Failure::UnknownUrl)
         .method_not_allowed_fallback(async || Failure::Method)
         .layer(middleware::from_fn_with_state(state.clone(), edge::surround))

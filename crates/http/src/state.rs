@@ -20,6 +20,8 @@ struct Inner {
     ids: RequestIds,
     proxies: TrustedProxies,
     v1_rate: RateLimiter,
+    upload_url: String,
+    download_url: String,
 }
 
 impl std::fmt::Debug for AppState {
@@ -35,11 +37,21 @@ impl AppState {
     /// A text for the operator: a setting is malformed.
     pub fn new(drive: Drive) -> Result<Self, String> {
         let settings = drive.settings();
+        let address = |own: &str| {
+            let address = if own.is_empty() {
+                &settings.server.public_url
+            } else {
+                own
+            };
+            address.trim_end_matches('/').to_owned()
+        };
         Ok(Self(Arc::new(Inner {
             metrics: Metrics::new(),
             ids: RequestIds::new(drive.random().as_ref()),
             proxies: TrustedProxies::parse(&settings.server.trusted_proxies)?,
             v1_rate: RateLimiter::per_minute(settings.v1.rate_per_minute),
+            upload_url: address(&settings.server.upload_url),
+            download_url: address(&settings.server.download_url),
             drive,
         })))
     }
@@ -67,5 +79,15 @@ impl AppState {
     /// Limits the calls of v1, by grant.
     pub fn v1_rate(&self) -> &RateLimiter {
         &self.0.v1_rate
+    }
+
+    /// Where parts of uploads are sent, without a slash at its end.
+    pub fn upload_url(&self) -> &str {
+        &self.0.upload_url
+    }
+
+    /// Where signed links point, without a slash at its end.
+    pub fn download_url(&self) -> &str {
+        &self.0.download_url
     }
 }

@@ -50,11 +50,119 @@ enum Command {
         #[arg(long, value_name = "URL")]
         public_url: Option<String>,
     },
+    /// Manage accounts
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Manage apps (OAuth clients)
+    #[command(subcommand)]
+    App(AppCommand),
+    /// Manage tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Prove the books: contents, sizes, counters, no orphans. May run beside a server; exits with 1 if something is wrong
+    Check(CheckBooks),
     /// Tell about settings
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print the version
     Version,
+}
+
+#[derive(Subcommand, Debug)]
+enum UserCommand {
+    /// Make an account
+    Add(AddUser),
+}
+
+/// `user add`.
+#[derive(Args, Debug)]
+pub(crate) struct AddUser {
+    /// Login name: letters, digits, _ - .
+    pub name: String,
+    /// Mail address
+    #[arg(long)]
+    pub email: String,
+    /// Password, at least 8 characters
+    #[arg(long)]
+    pub password: String,
+    /// May administer this installation
+    #[arg(long)]
+    pub admin: bool,
+    /// Bytes allowed; the setting users.quota_bytes if left out
+    #[arg(long, value_name = "BYTES")]
+    pub quota: Option<i64>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum AppCommand {
+    /// Register an app
+    Add(AddApp),
+}
+
+/// `app add`.
+#[derive(Args, Debug)]
+pub(crate) struct AddApp {
+    /// Login name of the person whose app it is
+    #[arg(long, value_name = "NAME")]
+    pub owner: String,
+    /// Name of the app, as people see it; its folder gets the same name
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+    /// Address to return to after consent; repeat for several
+    #[arg(long, value_name = "URI")]
+    pub redirect_uri: Vec<String>,
+    /// Scope that the app may ask for; repeat for several
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Vec<String>,
+    /// An app that cannot keep a secret: it gets none, and must use PKCE
+    #[arg(long)]
+    pub public: bool,
+    /// May also use the weipan API, which opens the whole drive
+    #[arg(long)]
+    pub weipan: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum TokenCommand {
+    /// Issue tokens as if the person had just consented
+    Issue(IssueToken),
+}
+
+/// `token issue`.
+#[derive(Args, Debug)]
+pub(crate) struct IssueToken {
+    /// Login name of the person
+    #[arg(long, value_name = "NAME")]
+    pub user: String,
+    /// The app
+    #[arg(long, value_name = "ID")]
+    pub client_id: String,
+    /// Scopes with spaces between them
+    #[arg(long, default_value = "user.read files.app_data")]
+    pub scope: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckBooks {
+    /// Look only whether contents are there, without reading them
+    #[arg(long)]
+    pub quick: bool,
+    /// Set sums and counters right. Nothing is ever thrown away
+    #[arg(long)]
+    pub repair: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -93,7 +201,21 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("{}", pantry_core::settings::reference_markdown());
             Ok(ExitCode::SUCCESS)
         }
+        Command::User(UserCommand::Add(add)) => commands::add_user(quiet(cli.places)?, add).await,
+        Command::App(AppCommand::Add(add)) => commands::add_app(quiet(cli.places)?, add).await,
+        Command::Token(TokenCommand::Issue(issue)) => commands::issue_token(quiet(cli.places)?, issue).await,
+        Command::Check(how) => commands::check(quiet(cli.places)?, how).await,
     }
+}
+
+/// Settings of a command whose answer is all that it has to say: the log tells of trouble only.
+fn quiet(places: Places) -> anyhow::Result<Settings> {
+    let mut settings = settings(places, [])?;
+    if settings.log == Settings::default().log {
+        settings.log.filter = "warn".to_owned();
+    }
+    log::start(&settings)?;
+    Ok(settings)
 }
 
 fn settings<const N: usize>(places: Places, flags: [(&'static str, Option<String>); N]) -> anyhow::Result<Settings> {

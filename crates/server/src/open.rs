@@ -3,26 +3,49 @@
 
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use pantry_blob::Store;
 use pantry_core::{Drive, Keys, Settings};
-use pantry_db::{Db, DbOptions};
-use pantry_types::{SharedClock, SharedRandom};
+use pantry_db::{DatabaseUrl, Db, DbOptions};
+use pantry_types::{Random, SharedClock, SharedRandom};
 
 use crate::config;
 
-/// Opens what the settings name, and makes what is not there yet: the data folder (mode 0700), the secret in it (0600),
-/// the tables, the folders of contents. `server.public_url` must be filled in by whoever serves.
+/// What a drive is opened for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// To serve it, or to add to it: what is missing is made, namely the data folder (mode 0700), the secret in it (0600),
+    /// the tables, the folders of contents.
+    Use,
+    /// To look at it: without a database there is nothing to look at, and no secret is made.
+    Inspect,
+}
+
+/// Opens what the settings name. `server.public_url` must be filled in by whoever serves.
 ///
 /// # Errors
 /// A text for the operator.
-pub async fn drive(settings: Settings, clock: SharedClock, random: SharedRandom) -> anyhow::Result<Drive> {
+pub async fn drive(
+    settings: Settings,
+    purpose: Purpose,
+    clock: SharedClock,
+    random: SharedRandom,
+) -> anyhow::Result<Drive> {
     let data_dir = config::data_dir(&settings)?;
-    make_data_dir(&data_dir)?;
-    let secret = data_dir.join("secret");
-    let keys = Keys::load_or_create(&secret, random.as_ref())
-        .with_context(|| format!("the server's secret {}", secret.display()))?;
     let database = config::database(&settings, &data_dir)?;
+    let keys = match purpose {
+        Purpose::Use => {
+            make_data_dir(&data_dir)?;
+            secret(&data_dir.join("secret"), random.as_ref())?
+        }
+        Purpose::Inspect => {
+            if let DatabaseUrl::Sqlite(file) = &database {
+                ensure!(file.is_file(), "there is no database at {}", file.display());
+            }
+            // Nothing is signed or opened with them.
+            Keys::new(pantry_types::random::bytes::<32>(random.as_ref()))
+        }
+    };
     let options = DbOptions {
         pool: settings.server.database_connections.max(1),
         ..DbOptions::default()
@@ -34,6 +57,10 @@ pub async fn drive(settings: Settings, clock: SharedClock, random: SharedRandom)
         .await
         .context("cannot open the storage of contents")?;
     Ok(Drive::new(db, blobs, clock, random, settings, keys))
+}
+
+fn secret(file: &Path, random: &dyn Random) -> anyhow::Result<Keys> {
+    Keys::load_or_create(file, random).with_context(|| format!("the server's secret {}", file.display()))
 }
 
 /// Makes the data folder for its owner alone. One that is there keeps its mode: somebody may have chosen it.

@@ -9,7 +9,10 @@ use pantry_http::AppState;
 use pantry_types::{SharedClock, SharedRandom};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use crate::{listen, open};
+use crate::{
+    background, listen,
+    open::{self, Purpose},
+};
 
 /// A server that answers.
 #[derive(Debug)]
@@ -18,6 +21,7 @@ pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<bool>>,
+    background: [JoinHandle<()>; 2],
 }
 
 impl Server {
@@ -35,15 +39,17 @@ impl Server {
             "" => None,
             text => Some(listen::bind(text).await.context("server.metrics_listen")?),
         };
-        let drive = open::drive(settings, clock, random).await?;
-        Self::with_drive(drive, listener, metrics)
+        let drive = open::drive(settings, Purpose::Use, clock, random).await?;
+        Self::with_drive(drive, listener, metrics).await
     }
 
     /// Serves a drive that is open.
     ///
     /// # Errors
-    /// A setting is malformed.
-    pub fn with_drive(drive: Drive, listener: TcpListener, metrics: Option<TcpListener>) -> anyhow::Result<Self> {
+    /// The database belongs to another secret; a setting is malformed.
+    pub async fn with_drive(drive: Drive, listener: TcpListener, metrics: Option<TcpListener>) -> anyhow::Result<Self> {
+        drive.claim().await?;
+        drive.recover_uploads(&boot_id()).await?;
         let address = listener.local_addr()?;
         let state = AppState::new(drive.clone()).map_err(anyhow::Error::msg)?;
         let grace = Duration::from_secs(drive.settings().server.shutdown_seconds);
@@ -54,6 +60,10 @@ impl Server {
             grace,
             wait(stopped.clone()),
         ))];
+        let background = [
+            tokio::spawn(background::janitor(drive.clone(), stopped.clone())),
+            tokio::spawn(background::worker(drive.clone(), stopped.clone())),
+        ];
         if let Some(listener) = metrics {
             let router = pantry_http::metrics_router(state);
             tasks.push(tokio::spawn(listen::serve(listener, router, grace, wait(stopped))));
@@ -63,6 +73,7 @@ impl Server {
             address,
             stop,
             tasks,
+            background,
         })
     }
 
@@ -85,9 +96,19 @@ impl Server {
         for task in self.tasks {
             whole &= task.await.unwrap_or(false);
         }
+        for task in self.background {
+            // One that panicked was told by the panic hook.
+            let _ = task.await;
+        }
         self.drive.db().close().await;
         whole
     }
+}
+
+/// Names this start of the machine; empty where the system does not say.
+fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
 }
 
 async fn wait(mut stopped: watch::Receiver<bool>) {

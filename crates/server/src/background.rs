@@ -1,0 +1,68 @@
+//! What goes on beside the requests: housekeeping at its interval, and long work as it comes.
+//! Owns when; what is done is the drive's. Both end between two steps when told to.
+
+use std::time::Duration;
+
+use pantry_core::Drive;
+use tokio::sync::watch;
+
+/// How long the worker rests when there was nothing to do.
+const REST: Duration = Duration::from_millis(500);
+
+/// How long it rests after an error: the same step is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Keeps house at the interval of the settings; 0 switches it off.
+pub async fn janitor(drive: Drive, mut stopped: watch::Receiver<bool>) {
+    let seconds = drive.settings().janitor.interval_seconds;
+    if seconds == 0 {
+        return;
+    }
+    while rest(&mut stopped, Duration::from_secs(seconds)).await {
+        match drive.sweep().await {
+            Ok(swept) => tracing::debug!(?swept, "kept house"),
+            Err(e) => tracing::error!(error = %e, "housekeeping failed in part; it is tried again"),
+        }
+        match drive.sweep_auth(drive.now()).await {
+            Ok(swept) => tracing::debug!(?swept, "kept house among tokens"),
+            Err(e) => tracing::error!(error = %e, "housekeeping among tokens failed; it is tried again"),
+        }
+        flush(&drive).await;
+    }
+    flush(&drive).await;
+}
+
+async fn flush(drive: &Drive) {
+    if let Err(e) = drive.flush_last_used().await {
+        tracing::warn!(error = %e, "when apps were last used could not be written down; it is tried again");
+    }
+}
+
+/// Does long work, a batch at a time.
+pub async fn worker(drive: Drive, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let (worked, purged) = (drive.work().await, drive.purge_some().await);
+        let pause = match (worked, purged) {
+            (Err(e), _) | (_, Err(e)) => {
+                tracing::error!(error = %e, "long work failed; it is tried again");
+                PAUSE
+            }
+            (Ok(false), Ok(false)) => REST,
+            // Between two batches others get their turn.
+            _ => Duration::ZERO,
+        };
+        if !rest(&mut stopped, pause).await {
+            return;
+        }
+    }
+}
+
+/// Rests so long; false once it is time to stop.
+async fn rest(stopped: &mut watch::Receiver<bool>, time: Duration) -> bool {
+    tokio::select! {
+        biased;
+        // A sender that is gone means the same.
+        _ = stopped.wait_for(|stop| *stop) => false,
+        () = tokio::time::sleep(time) => true,
+    }
+}
