@@ -228,7 +228,7 @@ pub(super) async fn by_name(tx: &mut Tx<'_>, name: &str) -> Result<users::User, 
     users::find(tx, &fold(name)).await?.ok_or(Error::NotFound("user"))
 }
 
-async fn find_id(tx: &mut Tx<'_>, name: &String) -> Result<UserId, Error> {
+async fn find_id(tx: &mut Tx<'_>, name: &str) -> Result<UserId, Error> {
     Ok(by_name(tx, name).await?.id)
 }
 

@@ -118,11 +118,11 @@ async fn add_rows(tx: &mut Tx<'_>, a: &Add) -> Result<String, Error> {
     Err(Error::Busy)
 }
 
-async fn get(tx: &mut Tx<'_>, id: &String) -> Result<Option<App>, Error> {
+async fn get(tx: &mut Tx<'_>, id: &str) -> Result<Option<App>, Error> {
     Ok(apps::get(tx, id).await?)
 }
 
-async fn get_with_owner(tx: &mut Tx<'_>, id: &String) -> Result<Option<(App, String)>, Error> {
+async fn get_with_owner(tx: &mut Tx<'_>, id: &str) -> Result<Option<(App, String)>, Error> {
     Ok(apps::with_owner(tx, id).await?)
 }
 

@@ -94,7 +94,7 @@ struct SignIn {
     begin: Begin,
 }
 
-async fn find_user(tx: &mut Tx<'_>, folded: &String) -> Result<Option<users::User>, Error> {
+async fn find_user(tx: &mut Tx<'_>, folded: &str) -> Result<Option<users::User>, Error> {
     Ok(users::find(tx, folded).await?)
 }
 

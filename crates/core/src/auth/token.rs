@@ -63,7 +63,7 @@ async fn mark_tx(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Outcome<(), Error> {
     tokens::mark_shown(tx, hash).await.map_err(Error::from).into()
 }
 
-async fn touch_tx(tx: &mut Tx<'_>, uses: &Vec<((UserId, GrantId), i64)>) -> Outcome<(), Error> {
+async fn touch_tx(tx: &mut Tx<'_>, uses: &[((UserId, GrantId), i64)]) -> Outcome<(), Error> {
     for ((user, grant), at) in uses {
         if let Err(e) = grants::touch(tx, *user, *grant, *at).await {
             return Outcome::Rollback(e.into());
