@@ -98,6 +98,16 @@ pub async fn page(
     tx.query(sql, &[&user.0, &at, &node, &limit], map).await
 }
 
+/// A page of a person's bin by number, latest first: its cost grows with what it skips.
+pub async fn page_at(tx: &mut Tx<'_>, user: UserId, skip: i64, limit: i64) -> Result<Vec<Binned>, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM bin WHERE user_id = $1 ORDER BY deleted_at DESC, node_id DESC LIMIT $3 OFFSET $2"
+    );
+    tx.query(sql, &[&user.0, &skip, &limit], map).await
+}
+
 /// Entries, of anybody, deleted before `before`.
 pub async fn stale(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<Vec<Binned>, DbError> {
     let sql = concat!(

@@ -116,6 +116,29 @@ pub async fn since(tx: &mut Tx<'_>, user: UserId, after: i64, limit: i64) -> Res
     .await
 }
 
+/// The folders now in the tree in which something changed after `after`, up to and with `up_to`: what changes name as
+/// a node's folder before or since, in the order of their ids. `root` is the tree's.
+pub async fn folders_touched(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    root: NodeId,
+    after: i64,
+    up_to: i64,
+) -> Result<Vec<NodeId>, DbError> {
+    // 4096 bounds a walk through rows that a fault might have tied in a ring.
+    tx.query(
+        "WITH RECURSIVE touched(id) AS (SELECT parent_before FROM changes WHERE user_id = $1 AND seq > $3 AND seq <= $4 \
+         UNION SELECT parent_after FROM changes WHERE user_id = $1 AND seq > $3 AND seq <= $4), \
+         up(origin, at, depth) AS (SELECT id, id, CAST(0 AS BIGINT) FROM touched WHERE id > 0 \
+         UNION ALL SELECT up.origin, n.parent_id, up.depth + 1 FROM up JOIN nodes n \
+         ON n.user_id = $1 AND n.id = up.at WHERE up.at <> $2 AND up.depth < 4096) \
+         SELECT origin FROM up WHERE at = $2 ORDER BY origin",
+        &[&user.0, &root.0, &after, &up_to],
+        |r| Ok(NodeId(r.get(0)?)),
+    )
+    .await
+}
+
 /// Who has changes older than `before`, and the number of the latest of those.
 pub async fn stale(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<Vec<(UserId, i64)>, DbError> {
     tx.query(

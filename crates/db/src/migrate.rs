@@ -28,6 +28,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     1 "0001_meta";
     2 "0002_drive";
     3 "0003_oauth";
+    4 "0004_weipan";
 };
 
 /// The version that this program brings a database to.

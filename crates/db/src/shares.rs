@@ -1,0 +1,231 @@
+//! Rows of shares, and of what each shows.
+//! Must not decide whether a share serves; it stores what deciding needs.
+
+use pantry_types::{NodeId, ShareId, UserId};
+
+use crate::{DbError, IdList, Row, Tx, dialect, nodes::Kind};
+
+/// What a share shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// One folder.
+    Folder,
+    /// One file.
+    File,
+    /// Several nodes.
+    Several,
+}
+
+impl Shows {
+    fn code(self) -> i64 {
+        match self {
+            Shows::Folder => 0,
+            Shows::File => 1,
+            Shows::Several => 2,
+        }
+    }
+
+    fn from_code(n: i64) -> Self {
+        match n {
+            0 => Shows::Folder,
+            1 => Shows::File,
+            _ => Shows::Several,
+        }
+    }
+}
+
+impl From<Kind> for Shows {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Folder => Shows::Folder,
+            Kind::File => Shows::File,
+        }
+    }
+}
+
+/// A share. Times in Unix seconds; 0 means never, and without a limit.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// Whose.
+    pub user: UserId,
+    /// Id.
+    pub id: ShareId,
+    /// Names it in addresses.
+    pub code: String,
+    /// What it shows.
+    pub shows: Shows,
+    /// The app that made it, empty for the person.
+    pub client_id: String,
+    /// Argon2id in PHC form; empty without a password.
+    pub password_hash: String,
+    /// From when on it serves nobody.
+    pub expires_at: i64,
+    /// Downloads after which it serves nobody.
+    pub max_downloads: i64,
+    /// Downloads so far.
+    pub downloads: i64,
+    /// Times it was looked at.
+    pub views: i64,
+    /// Times it was saved to another drive.
+    pub saves: i64,
+    /// Others may save it to their own drives.
+    pub allow_save: bool,
+    /// Its owner ended it.
+    pub cancelled: bool,
+    /// When it was made.
+    pub created_at: i64,
+}
+
+macro_rules! columns {
+    () => {
+        "s.user_id, s.id, s.code, s.kind, s.client_id, s.password_hash, s.expires_at, s.max_downloads, s.downloads, \
+         s.views, s.saves, s.allow_save, s.state, s.created_at"
+    };
+}
+
+fn map(r: &Row<'_>) -> Result<Share, DbError> {
+    Ok(Share {
+        user: UserId(r.get(0)?),
+        id: ShareId(r.get(1)?),
+        code: r.get(2)?,
+        shows: Shows::from_code(r.get(3)?),
+        client_id: r.get(4)?,
+        password_hash: r.get(5)?,
+        expires_at: r.get(6)?,
+        max_downloads: r.get(7)?,
+        downloads: r.get(8)?,
+        views: r.get(9)?,
+        saves: r.get(10)?,
+        allow_save: r.get::<i64>(11)? != 0,
+        cancelled: r.get::<i64>(12)? != 0,
+        created_at: r.get(13)?,
+    })
+}
+
+/// Adds a share with what it shows; `false` if its code is taken.
+pub async fn insert(tx: &mut Tx<'_>, s: &Share, nodes: &[NodeId]) -> Result<bool, DbError> {
+    let done = tx
+        .execute(
+            "INSERT INTO shares (user_id, id, code, kind, client_id, password_hash, expires_at, max_downloads, \
+             downloads, views, saves, allow_save, state, created_at) \
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14) ON CONFLICT DO NOTHING",
+            &[
+                &s.user.0,
+                &s.id.0,
+                &s.code,
+                &s.shows.code(),
+                &s.client_id,
+                &s.password_hash,
+                &s.expires_at,
+                &s.max_downloads,
+                &s.downloads,
+                &s.views,
+                &s.saves,
+                &i64::from(s.allow_save),
+                &i64::from(s.cancelled),
+                &s.created_at,
+            ],
+        )
+        .await?;
+    if done == 0 {
+        return Ok(false);
+    }
+    for node in nodes {
+        tx.execute(
+            "INSERT INTO share_items (user_id, share_id, node_id) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING",
+            &[&s.user.0, &s.id.0, &node.0],
+        )
+        .await?;
+    }
+    Ok(true)
+}
+
+/// The share of a code.
+pub async fn by_code(tx: &mut Tx<'_>, code: &str) -> Result<Option<Share>, DbError> {
+    let sql = concat!("SELECT ", columns!(), " FROM shares s WHERE s.code = $1");
+    tx.query_opt(sql, &[&code], map).await
+}
+
+/// A person's share.
+pub async fn get(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<Option<Share>, DbError> {
+    let sql = concat!("SELECT ", columns!(), " FROM shares s WHERE s.user_id = $1 AND s.id = $2");
+    tx.query_opt(sql, &[&user.0, &id.0], map).await
+}
+
+/// What a share shows, in the order of their ids.
+pub async fn items(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<Vec<NodeId>, DbError> {
+    tx.query(
+        "SELECT node_id FROM share_items WHERE user_id = $1 AND share_id = $2 ORDER BY node_id",
+        &[&user.0, &id.0],
+        |r| Ok(NodeId(r.get(0)?)),
+    )
+    .await
+}
+
+/// The shares that show each of some nodes alone, to everybody, without an end: the node and the code, oldest first.
+pub async fn open_of(tx: &mut Tx<'_>, user: UserId, nodes: &[i64]) -> Result<Vec<(NodeId, ShareId, String)>, DbError> {
+    macro_rules! sql {
+        ($list:literal) => {
+            concat!(
+                "SELECT i.node_id, s.id, s.code FROM share_items i \
+                 JOIN shares s ON s.user_id = i.user_id AND s.id = i.share_id \
+                 WHERE i.user_id = $1 AND i.node_id ",
+                $list,
+                " AND s.state = 0 AND s.kind < 2 AND s.password_hash = '' AND s.expires_at = 0 AND s.max_downloads = 0 \
+                 ORDER BY s.id"
+            )
+        };
+    }
+    let sql = dialect::sql(
+        tx.engine(),
+        sql!("IN (SELECT value FROM json_each($2))"),
+        sql!("= ANY($2)"),
+    );
+    tx.query(sql, &[&user.0, &IdList(nodes.to_vec())], |r| {
+        Ok((NodeId(r.get(0)?), ShareId(r.get(1)?), r.get(2)?))
+    })
+    .await
+}
+
+/// Ends a share; `false` if it had ended.
+pub async fn cancel(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<bool, DbError> {
+    let n = tx
+        .execute(
+            "UPDATE shares SET state = 1 WHERE user_id = $1 AND id = $2 AND state = 0",
+            &[&user.0, &id.0],
+        )
+        .await?;
+    Ok(n == 1)
+}
+
+/// Counts a look.
+pub async fn viewed(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE shares SET views = views + 1 WHERE user_id = $1 AND id = $2",
+        &[&user.0, &id.0],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Counts a download; `false` if there is none left, or the share has ended.
+pub async fn downloaded(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<bool, DbError> {
+    let n = tx
+        .execute(
+            "UPDATE shares SET downloads = downloads + 1 WHERE user_id = $1 AND id = $2 AND state = 0 \
+             AND (max_downloads = 0 OR downloads < max_downloads)",
+            &[&user.0, &id.0],
+        )
+        .await?;
+    Ok(n == 1)
+}
+
+/// Takes a node that is no more out of every share.
+pub async fn forget_node(tx: &mut Tx<'_>, user: UserId, node: NodeId) -> Result<(), DbError> {
+    tx.execute(
+        "DELETE FROM share_items WHERE user_id = $1 AND node_id = $2",
+        &[&user.0, &node.0],
+    )
+    .await?;
+    Ok(())
+}
