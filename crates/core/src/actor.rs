@@ -91,6 +91,15 @@ impl Actor {
         }
     }
 
+    /// A program that signed in with the person's password and an app's signature: everything in the person's drive.
+    /// What it makes is recorded as the app's.
+    pub fn weipan(user: UserId, client_id: String) -> Self {
+        Self {
+            client_id,
+            ..Self::person(user)
+        }
+    }
+
     /// The same caller, whose writes hold only while the change log's head is this.
     #[must_use]
     pub fn expecting_head(mut self, head: Option<i64>) -> Self {

@@ -94,6 +94,7 @@ impl Drive {
     /// Deletes for good all that the caller may write in the bin.
     pub async fn empty_bin(&self, actor: &Actor) -> Result<Done, Error> {
         let mut affected = 0;
+        let mut actor = actor.clone();
         loop {
             let done = self
                 .db()
@@ -105,6 +106,8 @@ impl Drive {
             if done.affected == 0 {
                 return Ok(Done { affected, ..done });
             }
+            // The caller's picture held when it began; what others do between two batches does not stop it halfway.
+            actor = actor.expecting_head(None);
         }
     }
 
@@ -261,7 +264,7 @@ async fn restore(
     })
 }
 
-async fn put_back(
+pub(crate) async fn put_back(
     tx: &mut Tx<'_>,
     entry: &mut Entry<'_>,
     b: &Binned,
@@ -416,6 +419,7 @@ async fn free_node(tx: &mut Tx<'_>, user: &mut User, node: &Node, now: i64) -> R
         }
     }
     pantry_db::search::remove(tx, user.id, node.id).await?;
+    pantry_db::shares::forget_node(tx, user.id, node.id).await?;
     Ok(nodes::remove(tx, user.id, node.id).await?)
 }
 

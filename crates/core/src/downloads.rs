@@ -5,11 +5,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use pantry_blob::{BlobKey, Reader};
 use pantry_db::{blobs, grants, nodes, users, versions};
-use pantry_types::{GrantId, Md5, NodeId, UserId, VersionId};
+use pantry_types::{GrantId, Md5, NodeId, ShareId, UserId, VersionId};
 
 use crate::{
     Actor, Drive, Error,
     access::{self, Need},
+    item::Item,
     keys::same,
 };
 
@@ -62,18 +63,35 @@ struct Claim {
     grant: GrantId,
     epoch: i64,
     expires: i64,
+    /// The share that it was given out by, 0 for none: it ends with the share.
+    share: ShareId,
+    /// To be saved: without its media type.
+    raw: bool,
 }
 
 impl Claim {
-    /// Numbers in base 36, so that links stay short.
+    /// Numbers in base 36, so that links stay short; then `~` and the share, then `_` for one to be saved.
     fn text(&self) -> String {
-        [self.user.0, self.version.0, self.grant.0, self.epoch, self.expires]
+        let mut text = [self.user.0, self.version.0, self.grant.0, self.epoch, self.expires]
             .map(base36)
-            .join(".")
+            .join(".");
+        if self.share.0 != 0 {
+            text.push('~');
+            text.push_str(&base36(self.share.0));
+        }
+        if self.raw {
+            text.push('_');
+        }
+        text
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut numbers = text.split('.').map(|p| i64::from_str_radix(p, 36).ok());
+        let (rest, raw) = text.strip_suffix('_').map_or((text, false), |rest| (rest, true));
+        let (rest, share) = match rest.split_once('~') {
+            Some((rest, share)) => (rest, i64::from_str_radix(share, 36).ok()?),
+            None => (rest, 0),
+        };
+        let mut numbers = rest.split('.').map(|p| i64::from_str_radix(p, 36).ok());
         let mut next = || numbers.next().flatten();
         let claim = Claim {
             user: UserId(next()?),
@@ -81,6 +99,8 @@ impl Claim {
             grant: GrantId(next()?),
             epoch: next()?,
             expires: next()?,
+            share: ShareId(share),
+            raw,
         };
         // One claim has one text: anything else was changed.
         (claim.text() == text).then_some(claim)
@@ -128,6 +148,8 @@ impl Drive {
             grant: actor.grant(),
             epoch: actor.epoch(),
             expires: self.now() + expires_in,
+            share: ShareId(0),
+            raw: false,
         };
         Ok(Link {
             path: self.signed_path(&claim),
@@ -135,6 +157,33 @@ impl Drive {
             name,
             size: v.size,
             md5: v.md5,
+        })
+    }
+
+    /// A link to the current content of a file that the caller was just shown. A `raw` one is for saving: it comes
+    /// without its media type.
+    pub fn item_link(&self, actor: &Actor, item: &Item, raw: bool) -> String {
+        self.signed_path(&Claim {
+            user: actor.user(),
+            version: item.version,
+            grant: actor.grant(),
+            epoch: actor.epoch(),
+            expires: self.now() + self.settings().download.link_seconds,
+            share: ShareId(0),
+            raw,
+        })
+    }
+
+    /// A link by which a share gives out one of its files. It ends with the share.
+    pub(crate) fn share_link(&self, user: UserId, share: ShareId, version: VersionId, raw: bool) -> String {
+        self.signed_path(&Claim {
+            user,
+            version,
+            grant: GrantId(0),
+            epoch: 0,
+            expires: self.now() + self.settings().download.link_seconds,
+            share,
+            raw,
         })
     }
 
@@ -158,7 +207,7 @@ impl Drive {
         }
         let (name, version, blob, content) = self
             .db()
-            .read(parsed, |tx, c| {
+            .read((parsed, self.now()), |tx, (c, now)| {
                 Box::pin(async move {
                     let gone = || Error::NotFound("file");
                     let alive = match c.grant.0 {
@@ -173,6 +222,9 @@ impl Drive {
                             "the app that made this link has lost its access".into(),
                         ));
                     };
+                    if c.share.0 != 0 && !crate::shares::serves(tx, c.user, c.share, *now).await? {
+                        return Err(Error::Forbidden("the share that gave this link has ended".into()));
+                    }
                     let v = versions::get(tx, c.user, c.version).await?.ok_or_else(gone)?;
                     // What was deleted is no longer given out.
                     let line = nodes::lineage(tx, c.user, v.node).await?;
@@ -199,7 +251,11 @@ impl Drive {
         };
         Ok(Opened {
             name,
-            mime: version.mime,
+            mime: if parsed.raw {
+                "application/octet-stream".to_owned()
+            } else {
+                version.mime
+            },
             size: version.size,
             etag: format!("\"{}-{}\"", version.id.0, version.md5),
             modified_at: version.created_at,
@@ -220,10 +276,21 @@ mod tests {
             grant: GrantId(0),
             epoch: 3,
             expires: 1_900_000_000,
+            share: ShareId(0),
+            raw: false,
         };
         assert_eq!(Claim::parse(&c.text()), Some(c));
         assert_eq!(Claim::parse(&c.text().to_uppercase()), None);
         assert_eq!(Claim::parse(&format!("0{}", c.text())), None);
         assert_eq!(Claim::parse(&format!("{}.1", c.text())), None);
+        let shared = Claim {
+            share: ShareId(77),
+            raw: true,
+            ..c
+        };
+        assert_eq!(Claim::parse(&shared.text()), Some(shared));
+        for changed in ["~", "~0", "~+5", "__", "~1~2"] {
+            assert_eq!(Claim::parse(&format!("{}{changed}", c.text())), None, "{changed}");
+        }
     }
 }

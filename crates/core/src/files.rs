@@ -275,7 +275,7 @@ impl Drive {
     }
 }
 
-async fn list(
+pub(crate) async fn list(
     tx: &mut Tx<'_>,
     actor: &Actor,
     folder: &FolderRef,
@@ -439,7 +439,7 @@ pub(crate) async fn slot(
 
 /// Refuses to rename, move or delete what must stay: the root, the apps' folder,
 /// and for an app without more rights its own folder.
-fn check_movable(entry: &Entry<'_>, place: &Place) -> Result<(), Error> {
+pub(crate) fn check_movable(entry: &Entry<'_>, place: &Place) -> Result<(), Error> {
     if place.node.id == entry.user.root_id {
         return Err(Error::Forbidden(
             "the root folder itself cannot be renamed, moved or deleted".into(),
@@ -566,7 +566,7 @@ pub(crate) async fn holds_sandbox(tx: &mut Tx<'_>, entry: &Entry<'_>, folder: No
 }
 
 /// Puts one node into a folder under a name; what it replaces goes to the bin.
-async fn move_one(
+pub(crate) async fn move_one(
     tx: &mut Tx<'_>,
     entry: &mut Entry<'_>,
     place: &Place,

@@ -48,6 +48,7 @@ impl Drive {
         note(self.sweep_condemned(&mut swept).await);
         note(self.sweep_orphans(&mut swept).await);
         note(self.sweep_jobs().await);
+        note(self.sweep_weipan().await);
         first.map_or(Ok(swept), Err)
     }
 

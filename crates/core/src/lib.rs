@@ -18,7 +18,9 @@ pub mod janitor;
 pub mod keys;
 pub mod search;
 pub mod settings;
+pub mod shares;
 pub mod uploads;
+pub mod weipan;
 
 use std::sync::Arc;
 
@@ -45,6 +47,7 @@ struct Inner {
     keys: Keys,
     auth: auth::State,
     uploads: uploads::Uploads,
+    weipan: weipan::State,
 }
 
 impl std::fmt::Debug for Drive {
@@ -65,6 +68,7 @@ impl Drive {
             keys,
             auth: auth::State::new(),
             uploads: uploads::Uploads::start(),
+            weipan: weipan::State::new(),
         }))
     }
 

@@ -166,6 +166,35 @@ settings! {
         rate_per_minute: u32 = 150,
         /// Seconds without a call after which a token is dead.
         token_idle_seconds: i64 = 900,
+        /// Entries of one folder above which nothing more is made in it; 0 is no limit.
+        folder_limit: i64 = 0,
+        /// Extensions of files that may be shared, separated by commas.
+        share_extensions: String = "doc,docx,pdf,jpg,png,gif,ppsx,pps,ppt,pptx,xls,txt,avi".into(),
+        /// Largest file of the upload in three steps, in bytes. 512 MiB.
+        post_bytes: i64 = 536_870_912,
+    }
+    /// The external directory that programs of the weipan API may sign in against.
+    ldap: Ldap {
+        /// Its address: `ldap://HOST:PORT` or `ldaps://HOST:PORT`. Empty: there is none.
+        url: String = String::new(),
+        /// 1 encrypts a connection to an `ldap://` address by StartTLS.
+        starttls: u32 = 0,
+        /// File with the certificates (PEM) that the directory's is checked against. Empty: those of the system.
+        ca_file: String = String::new(),
+        /// Entry that searches. Empty: searches are anonymous.
+        bind_dn: String = String::new(),
+        /// Its password.
+        bind_password: String = String::new(),
+        /// Where people are searched.
+        base_dn: String = String::new(),
+        /// How a person is found; `{account}` becomes what was typed, escaped.
+        filter: String = "(mail={account})".into(),
+        /// Attribute with the name that an account gets.
+        name_attribute: String = "uid".into(),
+        /// Attribute with the mail address that an account gets.
+        email_attribute: String = "mail".into(),
+        /// Seconds that the directory has to answer.
+        timeout_seconds: u64 = 5,
     }
 }
 

@@ -7,9 +7,11 @@ use crate::{DbError, Tx};
 
 /// The account of an entry.
 pub async fn account(tx: &mut Tx<'_>, entry: &str) -> Result<Option<UserId>, DbError> {
-    tx.query_opt("SELECT user_id FROM directory_people WHERE entry = $1", &[&entry], |r| {
-        Ok(UserId(r.get(0)?))
-    })
+    tx.query_opt(
+        "SELECT user_id FROM directory_people WHERE entry = $1",
+        &[&entry],
+        |r| Ok(UserId(r.get(0)?)),
+    )
     .await
 }
 

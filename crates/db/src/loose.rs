@@ -28,7 +28,8 @@ pub struct Loose {
 
 /// Adds one, or takes the place of what was sent under the same key before.
 pub async fn put(tx: &mut Tx<'_>, l: &Loose) -> Result<(), DbError> {
-    tx.execute("DELETE FROM loose_contents WHERE hash = $1", &[&l.hash]).await?;
+    tx.execute("DELETE FROM loose_contents WHERE hash = $1", &[&l.hash])
+        .await?;
     tx.execute(
         "INSERT INTO loose_contents (hash, user_id, client_id, blob_hash, size, md5, sha1, expires_at) \
          VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
@@ -70,7 +71,8 @@ pub async fn get(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Loose>, DbError>
 
 /// Forgets one: it has its name.
 pub async fn remove(tx: &mut Tx<'_>, hash: &[u8]) -> Result<(), DbError> {
-    tx.execute("DELETE FROM loose_contents WHERE hash = $1", &[&hash]).await?;
+    tx.execute("DELETE FROM loose_contents WHERE hash = $1", &[&hash])
+        .await?;
     Ok(())
 }
 

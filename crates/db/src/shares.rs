@@ -148,7 +148,11 @@ pub async fn by_code(tx: &mut Tx<'_>, code: &str) -> Result<Option<Share>, DbErr
 
 /// A person's share.
 pub async fn get(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<Option<Share>, DbError> {
-    let sql = concat!("SELECT ", columns!(), " FROM shares s WHERE s.user_id = $1 AND s.id = $2");
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM shares s WHERE s.user_id = $1 AND s.id = $2"
+    );
     tx.query_opt(sql, &[&user.0, &id.0], map).await
 }
 

@@ -170,6 +170,54 @@ pub(super) async fn insert(tx: &mut Tx<'_>, c: &Checked) -> Result<User, Error> 
     })
 }
 
+/// A person whom the external directory knows, to be given an account.
+#[derive(Clone)]
+pub(crate) struct NewFromDirectory {
+    /// The name wished for; made legal, and numbered if it is taken.
+    pub(crate) name: String,
+    /// Mail address.
+    pub(crate) email: String,
+    /// Bytes allowed.
+    pub(crate) quota: i64,
+    /// Unix seconds.
+    pub(crate) now: i64,
+}
+
+/// How many numbered names are tried.
+const NUMBERED: usize = 100;
+
+/// Adds the rows of an account that no password of ours opens.
+pub(crate) async fn insert_from_directory(tx: &mut Tx<'_>, new: &NewFromDirectory) -> Result<UserId, Error> {
+    check_email(&new.email)?;
+    let legal = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let mut wished: String = new.name.chars().filter(|c| legal(*c)).take(MAX_NAME - 4).collect();
+    if wished.is_empty() {
+        wished = "user".into();
+    }
+    for n in 0..NUMBERED {
+        let name = match n {
+            0 => wished.clone(),
+            n => format!("{wished}-{n}"),
+        };
+        if users::find(tx, &fold(&name)).await?.is_some() {
+            continue;
+        }
+        let checked = Checked {
+            name,
+            email: new.email.clone(),
+            password_hash: String::new(),
+            is_admin: false,
+            quota: new.quota,
+            now: new.now,
+        };
+        return Ok(insert(tx, &checked).await?.id);
+    }
+    Err(Error::Taken {
+        what: "the user name",
+        value: wished,
+    })
+}
+
 fn root_node(user: UserId, id: NodeId, now: i64) -> Node {
     Node {
         user,

@@ -86,11 +86,51 @@ pub(super) async fn begin(tx: &mut Tx<'_>, user: UserId, b: &Begin) -> Result<()
     Ok(())
 }
 
+/// What comparing a password came to.
+pub(crate) enum Proof {
+    /// It is the account's.
+    Right(Proven),
+    /// It is not; the account, 0 if there is none.
+    Wrong(UserId),
+}
+
+/// An account whose password was shown.
+pub(crate) struct Proven {
+    pub(crate) user: UserId,
+    pub(crate) password_hash: String,
+    counted: Counted,
+}
+
+impl Proven {
+    /// Takes back what was counted, if what was compared still stands: hashing took a while.
+    pub(crate) async fn settle(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let user = users::lock(tx, self.user).await?;
+        if user.is_none_or(|u| u.is_disabled || u.password_hash != self.password_hash) {
+            return Ok(false);
+        }
+        self.counted.take_back(tx).await?;
+        Ok(true)
+    }
+}
+
+/// An attempt that was counted.
+pub(crate) struct Counted(Vec<Limit>);
+
+impl Counted {
+    /// The attempt was right: forgets those from the same place, and takes this one back from the rest.
+    pub(crate) async fn take_back(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        if let Some(narrow) = self.0.first() {
+            rows::clear(tx, &narrow.key).await?;
+        }
+        if let Some(broad) = self.0.get(1) {
+            rows::take_back(tx, &broad.key).await?;
+        }
+        Ok(())
+    }
+}
+
 struct SignIn {
-    user: UserId,
-    password_hash: String,
-    narrow: Option<String>,
-    broad: Option<String>,
+    proven: Proven,
     begin: Begin,
 }
 
@@ -103,19 +143,11 @@ async fn sign_in_tx(tx: &mut Tx<'_>, a: &SignIn) -> Outcome<bool, Error> {
 }
 
 async fn sign_in_rows(tx: &mut Tx<'_>, a: &SignIn) -> Result<bool, Error> {
-    // Hashing took a while: what it was compared with must still stand.
-    let user = users::lock(tx, a.user).await?;
-    if user.is_none_or(|u| u.is_disabled || u.password_hash != a.password_hash) {
+    if !a.proven.settle(tx).await? {
         return Ok(false);
     }
-    if let Some(key) = &a.narrow {
-        rows::clear(tx, key).await?;
-    }
-    if let Some(key) = &a.broad {
-        rows::take_back(tx, key).await?;
-    }
-    begin(tx, a.user, &a.begin).await?;
-    let entry = entry(a.begin.now, a.user, "sign_in", &a.begin.address);
+    begin(tx, a.proven.user, &a.begin).await?;
+    let entry = entry(a.begin.now, a.proven.user, "sign_in", &a.begin.address);
     audit::append(tx, &entry).await?;
     Ok(true)
 }
@@ -163,8 +195,33 @@ impl Drive {
         origin: &Origin,
         old_cookie: Option<&str>,
     ) -> Result<Option<SignedIn>, Error> {
+        let user = match self.prove(account, password, origin).await? {
+            Proof::Right(proven) => {
+                let (cookie, begin) = self.new_session(origin, old_cookie);
+                let user = proven.user;
+                let args = SignIn { proven, begin };
+                if self.0.db.write(args, |tx, a| Box::pin(sign_in_tx(tx, a))).await? {
+                    return Ok(Some(self.signed_in(cookie, user)));
+                }
+                user
+            }
+            Proof::Wrong(user) => user,
+        };
+        self.note_failure(user, "", origin).await?;
+        Ok(None)
+    }
+
+    /// Writes down that a sign-in failed. What was typed is not kept: it may be a password in the wrong field.
+    pub(crate) async fn note_failure(&self, user: UserId, client_id: &str, origin: &Origin) -> Result<(), Error> {
+        let mut failed = entry(self.now(), user, "sign_in_failed", &origin.address());
+        failed.client_id = client_id.to_owned();
+        self.0.db.write(failed, |tx, e| Box::pin(note_tx(tx, e))).await
+    }
+
+    /// Whether this is the password of an account, named by login name or mail address. An attempt is counted.
+    pub(crate) async fn prove(&self, account: &str, password: &str, origin: &Origin) -> Result<Proof, Error> {
         if account.len() > LONGEST || password.len() > LONGEST {
-            return Ok(None);
+            return Ok(Proof::Wrong(UserId(0)));
         }
         let folded = fold(account.trim());
         let found = self
@@ -182,24 +239,21 @@ impl Drive {
         self.attempt(&limits).await?;
         let stored = found.as_ref().map(|u| u.password_hash.clone());
         let right = self.verify_password(password.to_owned(), stored).await?;
-        if let (Some(user), true) = (&found, right) {
-            let (cookie, begin) = self.new_session(origin, old_cookie);
-            let args = SignIn {
+        Ok(match found {
+            Some(user) if right => Proof::Right(Proven {
                 user: user.id,
-                password_hash: user.password_hash.clone(),
-                narrow: limits.first().map(|l| l.key.clone()),
-                broad: limits.get(1).map(|l| l.key.clone()),
-                begin,
-            };
-            if self.0.db.write(args, |tx, a| Box::pin(sign_in_tx(tx, a))).await? {
-                return Ok(Some(self.signed_in(cookie, user.id)));
-            }
-        }
-        // What was typed is not kept: it may be a password in the wrong field.
-        let user = found.map_or(UserId(0), |u| u.id);
-        let failed = entry(self.now(), user, "sign_in_failed", &origin.address());
-        self.0.db.write(failed, |tx, e| Box::pin(note_tx(tx, e))).await?;
-        Ok(None)
+                password_hash: user.password_hash,
+                counted: Counted(limits),
+            }),
+            found => Proof::Wrong(found.map_or(UserId(0), |u| u.id)),
+        })
+    }
+
+    /// Counts an attempt to sign in as somebody whom another authority knows, or refuses it.
+    pub(crate) async fn attempt_elsewhere(&self, who: &str, origin: &Origin) -> Result<Counted, Error> {
+        let limits = self.login_limits(&format!("elsewhere {}", hex::encode(hash(who))), origin);
+        self.attempt(&limits).await?;
+        Ok(Counted(limits))
     }
 
     fn login_limits(&self, who: &str, origin: &Origin) -> Vec<Limit> {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Where a content that may have to be stored is.
-pub(super) enum From<'a> {
+pub(crate) enum From<'a> {
     /// In memory.
     Memory(&'a Bytes),
     /// Staged.
@@ -169,7 +169,7 @@ impl Drive {
 
     /// Makes sure that a content is stored and has a row; nobody needs to name it yet:
     /// the janitor looks at it later.
-    pub(super) async fn store(&self, content: &Content, from: From<'_>) -> Result<(), Error> {
+    pub(crate) async fn store(&self, content: &Content, from: From<'_>) -> Result<(), Error> {
         if content.size == 0 {
             return Ok(());
         }

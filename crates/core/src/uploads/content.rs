@@ -12,7 +12,7 @@ use crate::{
     Actor, Drive, Error,
     access::{self, Need},
     contents::{Content, Rules, guess_mime, put_file},
-    files::{FolderRef, OnConflict, target},
+    files::{Changed, FolderRef, OnConflict, target},
     item::Item,
 };
 
@@ -153,6 +153,11 @@ impl ContentReceiver {
 
     /// The content is whole: makes it durable, then the file. Answers the file.
     pub async fn finish(self) -> Result<Item, Error> {
+        Ok(self.finish_changed().await?.item)
+    }
+
+    /// The same, and the change log's head after it.
+    pub async fn finish_changed(self) -> Result<Changed, Error> {
         let Self {
             drive,
             wish,
@@ -197,7 +202,7 @@ fn content_of(wish: &Wish, h: &Hashes, size: u64) -> Result<Content, Error> {
 }
 
 impl Drive {
-    async fn put_held(&self, wish: Wish, held: Bytes) -> Result<Item, Error> {
+    async fn put_held(&self, wish: Wish, held: Bytes) -> Result<Changed, Error> {
         let content = content_of(&wish, &hash_all(&held), held.len() as u64)?;
         if content.size > self.settings().upload.inline_bytes {
             self.store(&content, super::complete::From::Memory(&held)).await?;
@@ -206,7 +211,7 @@ impl Drive {
         self.put_stored(wish, content, Some(held)).await
     }
 
-    async fn put_staged(&self, wish: Wish, stage: StageKey, size: u64, hashes: Hashes) -> Result<Item, Error> {
+    async fn put_staged(&self, wish: Wish, stage: StageKey, size: u64, hashes: Hashes) -> Result<Changed, Error> {
         let content = content_of(&wish, &hashes, size)?;
         let layout = Layout::new(size, size)?;
         self.store(&content, super::complete::From::Single(stage, layout))
@@ -214,7 +219,7 @@ impl Drive {
         self.put_stored(wish, content, None).await
     }
 
-    async fn put_stored(&self, wish: Wish, content: Content, held: Option<Bytes>) -> Result<Item, Error> {
+    async fn put_stored(&self, wish: Wish, content: Content, held: Option<Bytes>) -> Result<Changed, Error> {
         let args = (wish, content, held, self.now(), self.rules());
         self.db()
             .write(args, |tx, (wish, content, held, now, rules)| {
@@ -231,13 +236,21 @@ async fn put(
     held: Option<&Bytes>,
     now: i64,
     rules: &Rules,
-) -> Result<Item, Error> {
+) -> Result<Changed, Error> {
     let mut entry = access::enter_write(tx, &wish.actor, now).await?;
     let folder = target(tx, &mut entry, &wish.folder).await?;
-    if let Some(held) = held
-        && content.size > 0
-        && blobs::name(tx, content.hash).await?.is_none()
-    {
+    if let Some(held) = held {
+        insert_inline(tx, content, held, now).await?;
+    }
+    let place = put_file(tx, &mut entry, &folder, &wish.name, content, wish.on_conflict, rules).await?;
+    let item = Item::of(&place, entry.user.root_id);
+    let head = entry.close(tx).await?;
+    Ok(Changed { item, head })
+}
+
+/// Adds a small content in the transaction that names it.
+async fn insert_inline(tx: &mut Tx<'_>, content: &Content, held: &Bytes, now: i64) -> Result<(), Error> {
+    if content.size > 0 && blobs::name(tx, content.hash).await?.is_none() {
         let blob = Blob {
             hash: content.hash,
             gen_: pantry_db::dialect::next_id(tx).await?,
@@ -250,8 +263,59 @@ async fn put(
         // Named in this very transaction: nothing for the janitor to look at.
         blobs::insert(tx, &blob, Some(held), now).await?;
     }
-    let place = put_file(tx, &mut entry, &folder, &wish.name, content, wish.on_conflict, rules).await?;
-    let item = Item::of(&place, entry.user.root_id);
-    entry.close(tx).await?;
-    Ok(item)
+    Ok(())
+}
+
+/// A whole content that was hashed: stored by now, or so small that it goes into the row store with its file.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) content: Content,
+    inline: Option<Bytes>,
+}
+
+impl Held {
+    /// A content that is stored already.
+    pub(crate) fn stored(content: Content) -> Self {
+        Self { content, inline: None }
+    }
+
+    /// Makes sure, in the transaction that names it, that the content is there.
+    pub(crate) async fn settle(&self, tx: &mut Tx<'_>, now: i64) -> Result<(), Error> {
+        match &self.inline {
+            Some(bytes) => insert_inline(tx, &self.content, bytes, now).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Contents up to this many bytes are hashed where they are: moving them costs more.
+const HASH_INLINE: usize = 256 * 1024;
+
+impl Drive {
+    /// Hashes a content that is in memory, and stores it unless it is small.
+    pub(crate) async fn hold(&self, bytes: Bytes, mime: String) -> Result<Held, Error> {
+        let hashes = if bytes.len() <= HASH_INLINE {
+            hash_all(&bytes)
+        } else {
+            let bytes = bytes.clone();
+            tokio::task::spawn_blocking(move || hash_all(&bytes))
+                .await
+                .map_err(|e| Error::Internal(format!("hashing a content: {e}")))?
+        };
+        let content = Content {
+            hash: hashes.blake3,
+            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+            md5: hashes.md5,
+            sha1: hashes.sha1,
+            mime,
+        };
+        if content.size > self.settings().upload.inline_bytes {
+            self.store(&content, super::complete::From::Memory(&bytes)).await?;
+            return Ok(Held::stored(content));
+        }
+        Ok(Held {
+            content,
+            inline: Some(bytes),
+        })
+    }
 }

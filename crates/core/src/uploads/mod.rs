@@ -26,6 +26,7 @@ use crate::{
     files::{FolderRef, OnConflict, slot, target},
     item::Item,
 };
+pub(crate) use complete::From;
 pub use content::ContentReceiver;
 use session::{Claim, Session, Sessions, extent_of};
 
