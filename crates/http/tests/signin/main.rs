@@ -1,0 +1,8 @@
+//! The pages and addresses of signing in and of OAuth, as browsers and programs see them. The rules are
+//! proved in `core`; here it is forms, cookies, redirects, headers and bodies.
+
+mod browser;
+mod code;
+mod device;
+mod pages;
+mod programs;
