@@ -16,8 +16,9 @@ use crate::envelope::Failure;
 /// How long a body may stand still.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// How much of a refused body is still taken, so that a client that sends before it reads gets to read why.
-const DRAIN_BYTES: usize = 8 * 1024 * 1024;
+/// How much of a refused body is still taken, so that a client that sends before it reads gets to read why. More than the
+/// largest body that is taken in one request, so that one a little too large is among them.
+const DRAIN_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long that may take.
 const DRAIN_SECONDS: Duration = Duration::from_secs(10);

@@ -10,12 +10,15 @@ pub mod edge;
 pub mod envelope;
 pub mod html;
 pub mod metrics;
+mod oauth;
 mod ops;
 pub mod params;
 pub mod rate;
 pub mod request;
 pub mod state;
 mod upload;
+mod visitor;
+mod web;
 
 pub use params::Params;
 pub use request::{ClientAddress, Context, Peer, RequestId};
@@ -29,6 +32,8 @@ pub fn router(state: AppState) -> Router {
         .merge(ops::routes(&state))
         .merge(upload::routes())
         .merge(download::routes())
+        .merge(oauth::routes())
+        .merge(web::routes())
         .fallback(async || Failure::UnknownUrl)
         .method_not_allowed_fallback(async || Failure::Method)
         .layer(middleware::from_fn_with_state(state.clone(), edge::surround))

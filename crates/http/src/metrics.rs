@@ -48,6 +48,8 @@ pub struct Metrics {
     pub running: Gauge,
     /// Parts that are being received.
     pub parts_open: Gauge,
+    /// Uploads that are in use in this process; set when the numbers are asked for.
+    pub uploads_open: Gauge,
 }
 
 /// A route's own counters, looked up once a request.
@@ -84,7 +86,7 @@ impl Metrics {
         let requests = Family::default();
         let seconds: Family<RouteLabels, Histogram, fn() -> Histogram> = Family::new_with_constructor(histogram);
         let (bytes_in, bytes_out): (Counter<u64, AtomicU64>, Counter<u64, AtomicU64>) = Default::default();
-        let (running, parts_open): (Gauge, Gauge) = Default::default();
+        let (running, parts_open, uploads_open): (Gauge, Gauge, Gauge) = Default::default();
         registry.register(
             "build",
             "The running program",
@@ -104,6 +106,7 @@ impl Metrics {
             "Parts of uploads being received",
             parts_open.clone(),
         );
+        registry.register("uploads_open", "Uploads in use in this process", uploads_open.clone());
         Self {
             registry,
             requests,
@@ -113,6 +116,7 @@ impl Metrics {
             bytes_out,
             running,
             parts_open,
+            uploads_open,
         }
     }
 

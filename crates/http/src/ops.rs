@@ -44,5 +44,7 @@ async fn ready(State(state): State<AppState>) -> Response {
 }
 
 async fn numbers(State(state): State<AppState>) -> Response {
+    let open = i64::try_from(state.drive().open_uploads()).unwrap_or(i64::MAX);
+    state.metrics().uploads_open.set(open);
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], state.metrics().text()).into_response()
 }

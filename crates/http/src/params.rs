@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
-use http::{HeaderMap, Method, header::CONTENT_TYPE};
+use http::{HeaderMap, Method, header::CONTENT_TYPE, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pantry_core::Error;
 use pantry_types::{NodeId, limits::MAX_ID, shown};
@@ -261,6 +261,19 @@ impl Params {
             ids.push(NodeId(id(name, text)?));
         }
         Ok(ids)
+    }
+}
+
+/// The one variable segment of a path, decoded. What is no UTF-8 becomes a text that no id and no secret has.
+#[derive(Clone, Debug)]
+pub struct Segment(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let decoded = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(decoded.map_or_else(|_| "\u{fffd}".to_owned(), |Path(text)| text)))
     }
 }
 

@@ -4,7 +4,7 @@
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     routing::{get, post},
 };
 use http::request::Parts;
@@ -15,6 +15,7 @@ use crate::{
     Params,
     body::{self, Sink},
     envelope::{Answer, Failure, Reply},
+    params::Segment,
     state::AppState,
 };
 
@@ -68,7 +69,7 @@ async fn receive(state: &AppState, parts: &Parts, body: &mut Body) -> Result<Par
 }
 
 /// `GET /u/{upload_id}/parts`
-async fn parts(State(state): State<AppState>, Path(upload_id): Path<String>) -> Reply<PartList> {
+async fn parts(State(state): State<AppState>, Segment(upload_id): Segment) -> Reply<PartList> {
     let progress = state.drive().upload_progress(&upload_id).await?;
     let received: Vec<i64> = progress.parts.iter().map(|part| part.seq).collect();
     let total = progress.total_parts.max(1) as f64;
@@ -90,7 +91,7 @@ async fn parts(State(state): State<AppState>, Path(upload_id): Path<String>) -> 
 }
 
 /// `POST /u/{upload_id}/complete`
-async fn complete(State(state): State<AppState>, Path(upload_id): Path<String>) -> Reply<Completed> {
+async fn complete(State(state): State<AppState>, Segment(upload_id): Segment) -> Reply<Completed> {
     let done = state.drive().complete_upload(&upload_id).await?;
     Ok(Answer(Completed {
         file_id: done.id.0,
@@ -101,7 +102,7 @@ async fn complete(State(state): State<AppState>, Path(upload_id): Path<String>) 
 }
 
 /// `POST /u/{upload_id}/abort`
-async fn abort(State(state): State<AppState>, Path(upload_id): Path<String>) -> Reply<Aborted> {
+async fn abort(State(state): State<AppState>, Segment(upload_id): Segment) -> Reply<Aborted> {
     state.drive().abort_upload(&upload_id).await?;
     Ok(Answer(Aborted { aborted: true }))
 }
