@@ -1,0 +1,172 @@
+//! The real program as a child process. Owns finding it, starting it, killing it.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::{place::Place, server::client};
+
+/// How long the program may take until it answers.
+const START: Duration = Duration::from_secs(30);
+
+/// The program to test: `PANTRY_TEST_PANTRYD`, else the one of this tree, built if need be.
+pub fn pantryd() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(path) = std::env::var_os("PANTRY_TEST_PANTRYD") {
+        return PathBuf::from(path);
+    }
+    let build = || {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let built = Command::new(cargo)
+            .args([
+                "build",
+                "--package",
+                "pantry-server",
+                "--bin",
+                "pantryd",
+                "--message-format",
+                "json",
+            ])
+            .current_dir(root)
+            .stderr(Stdio::null())
+            .output();
+        let built = built.expect("cargo runs");
+        assert!(built.status.success(), "pantryd cannot be built");
+        // Each line is a message; the program's own names its executable.
+        let messages = String::from_utf8(built.stdout).expect("UTF-8");
+        let executable = messages
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        executable.expect("cargo names the program")
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+/// `pantryd serve` as a process of its own, by the machine's clock.
+#[derive(Debug)]
+pub struct ChildServer {
+    child: Child,
+    address: String,
+    place: Option<Place>,
+}
+
+impl ChildServer {
+    /// Starts it on a free port and waits until it answers.
+    ///
+    /// # Panics
+    /// It does not answer in time.
+    pub async fn start(place: Place) -> Self {
+        let log = std::fs::File::create(place.folder().join("log")).expect("a log");
+        let mut command = Command::new(pantryd());
+        command
+            .args(arguments(&place, &["serve", "--listen", "127.0.0.1:0"]))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        let mut child = command.spawn().expect("pantryd starts");
+        let stdout = child.stdout.take().expect("its output");
+        let mut first = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut first).expect("its first line");
+        let address = first
+            .split("http://")
+            .nth(1)
+            .map(str::trim)
+            .unwrap_or_default()
+            .to_owned();
+        let server = Self {
+            child,
+            address,
+            place: Some(place),
+        };
+        server.wait_until_ready().await;
+        server
+    }
+
+    async fn wait_until_ready(&self) {
+        let deadline = Instant::now() + START;
+        let client = client();
+        while Instant::now() < deadline {
+            let answer = client.get(self.url("/healthz")).send().await;
+            if answer.is_ok_and(|answer| answer.status() == 200) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("pantryd does not answer at {:?}: {}", self.address, self.log());
+    }
+
+    /// The whole address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        let place = self.place.as_ref().expect("a place");
+        std::fs::read_to_string(place.folder().join("log")).unwrap_or_default()
+    }
+
+    /// Runs another command of the program beside the server, and reads the JSON that it prints.
+    pub fn command(&self, arguments: &[&str]) -> Value {
+        command(self.place.as_ref().expect("a place"), arguments)
+    }
+
+    /// Ends the process at once, as a power cut would end it.
+    pub fn kill(mut self) -> Place {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+        self.place.take().expect("a place")
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end (SIGTERM), and waits for its exit code.
+    pub fn terminate(mut self) -> (Place, Option<i32>) {
+        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
+        assert!(asked.expect("kill runs").success());
+        let status = self.child.wait().expect("ended");
+        (self.place.take().expect("a place"), status.code())
+    }
+}
+
+impl Drop for ChildServer {
+    fn drop(&mut self) {
+        // Ended already unless the test failed or forgot it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command of the program on a place, and reads the JSON that it prints.
+///
+/// # Panics
+/// It fails, or prints something else.
+pub fn command(place: &Place, words: &[&str]) -> Value {
+    let output = Command::new(pantryd()).args(arguments(place, words)).output();
+    let output = output.expect("pantryd runs");
+    let (told, failed) = (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    );
+    serde_json::from_str(&told).unwrap_or_else(|e| panic!("{words:?} printed no JSON ({e}): {told}{failed}"))
+}
+
+/// The arguments that lead a command to a place.
+fn arguments(place: &Place, words: &[&str]) -> Vec<String> {
+    let mut arguments: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    arguments.extend(["--data-dir".to_owned(), place.settings.server.data_dir.clone()]);
+    if !place.settings.server.database.is_empty() {
+        arguments.extend(["--database".to_owned(), place.settings.server.database.clone()]);
+    }
+    arguments
+}

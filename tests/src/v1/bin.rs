@@ -1,0 +1,122 @@
+//! `/v1/bin`.
+
+use pantry_testkit::{Engine, NOW, TestServer, both_engines};
+use serde_json::json;
+
+both_engines!(
+    what_was_deleted_comes_back,
+    purging_frees_and_cannot_be_undone,
+    an_app_sees_only_its_own_in_the_bin,
+);
+
+async fn what_was_deleted_comes_back(engine: Engine) {
+    let server = TestServer::new(engine).await;
+    let token = server.one_token("files.app_data").await;
+    let folder = token.folder("/", "album").await;
+    let file = token.file("/album", "a.txt", b"text").await;
+    token
+        .post("/v1/files/manage", &format!("action=delete&folder_ids={folder}"))
+        .await
+        .data();
+    assert_eq!(
+        token.get(&format!("/v1/files/{file}")).await.error().0,
+        404,
+        "what lies in it is gone too"
+    );
+    let listed = token.get("/v1/bin").await.data();
+    let wanted = json!({"items": [{
+        "kind": "folder", "id": folder, "name": "album", "path": "/我的应用数据/GPTGet/album", "size": 0,
+        "deleted_at": NOW, "purge_at": NOW + 30 * 86_400,
+    }], "total": 1, "next_cursor": null});
+    assert_eq!(listed, wanted);
+    token.folder("/", "album").await;
+    let taken = token.post("/v1/bin/restore", &format!("folder_ids={folder}")).await;
+    assert_eq!(taken.error(), (409, "name_taken".into()));
+    let renamed = format!("folder_ids={folder}&on_conflict=rename");
+    assert_eq!(
+        token.post("/v1/bin/restore", &renamed).await.data(),
+        json!({"affected": 1})
+    );
+    assert_eq!(token.names("/").await, ["album", "album (1)"]);
+    assert_eq!(token.content(file).await, b"text");
+    assert_eq!(token.post("/v1/bin/restore", &renamed).await.error().0, 404);
+
+    // Its folder gone as well, it needs a place.
+    token
+        .post("/v1/files/manage", &format!("action=delete&file_ids={file}"))
+        .await
+        .data();
+    token
+        .post("/v1/files/manage", &format!("action=delete&folder_ids={folder}"))
+        .await
+        .data();
+    let lost = token.post("/v1/bin/restore", &format!("file_ids={file}")).await;
+    assert_eq!(lost.error(), (409, "parent_missing".into()));
+    token
+        .post("/v1/bin/restore", &format!("file_ids={file}&dest_path=/"))
+        .await
+        .data();
+    assert_eq!(token.names("/").await, ["album", "a.txt"]);
+}
+
+async fn purging_frees_and_cannot_be_undone(engine: Engine) {
+    let server = TestServer::new(engine).await;
+    let token = server.one_token("files.app_data user.read").await;
+    for name in ["a", "b", "c"] {
+        let id = token.file("/", name, &[7; 100]).await;
+        token
+            .post("/v1/files/manage", &format!("action=delete&file_ids={id}"))
+            .await
+            .data();
+        server.clock().advance(1);
+    }
+    let page = token.get("/v1/bin?limit=2").await.data();
+    assert_eq!(
+        (page["items"][0]["name"].clone(), page["total"].clone()),
+        (json!("c"), json!(3))
+    );
+    let cursor = page["next_cursor"].as_str().expect("a cursor");
+    let rest = token.get(&format!("/v1/bin?limit=2&cursor={cursor}")).await.data();
+    assert_eq!(
+        (rest["items"][0]["name"].clone(), rest["next_cursor"].clone()),
+        (json!("a"), json!(null))
+    );
+    let c = page["items"][0]["id"].as_i64().expect("an id");
+    assert_eq!(
+        token.post("/v1/bin/purge", &format!("file_ids={c}")).await.data(),
+        json!({"affected": 1})
+    );
+    assert_eq!(
+        token.post("/v1/bin/purge", &format!("file_ids={c}")).await.error().0,
+        404
+    );
+    let used = async || token.get("/v1/user/quota").await.data()["used_bytes"].as_i64();
+    assert_eq!(used().await, Some(200));
+    assert_eq!(token.post("/v1/bin/empty", "").await.data()["affected"], 2);
+    assert_eq!(used().await, Some(0));
+    assert_eq!(token.post("/v1/bin/purge", "").await.error().0, 400);
+}
+
+async fn an_app_sees_only_its_own_in_the_bin(engine: Engine) {
+    let server = TestServer::new(engine).await;
+    let ada = server.person("ada").await;
+    let (notes, photos) = (server.app(&ada, "Notes").await, server.app(&ada, "Photos").await);
+    let token = server.token(&ada, &notes, "files.app_data").await;
+    let other = server.token(&ada, &photos, "files.app_data").await;
+    let id = token.file("/", "a", b"1").await;
+    token
+        .post("/v1/files/manage", &format!("action=delete&file_ids={id}"))
+        .await
+        .data();
+    assert_eq!(other.get("/v1/bin").await.data()["total"], 0);
+    assert_eq!(
+        other.post("/v1/bin/restore", &format!("file_ids={id}")).await.error().0,
+        404
+    );
+    assert_eq!(
+        other.post("/v1/bin/purge", &format!("file_ids={id}")).await.error().0,
+        404
+    );
+    assert_eq!(other.post("/v1/bin/empty", "").await.data()["affected"], 0);
+    assert_eq!(token.get("/v1/bin").await.data()["total"], 1);
+}

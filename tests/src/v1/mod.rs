@@ -1,0 +1,12 @@
+//! `/v1/*`.
+
+mod bin;
+mod content;
+mod files;
+mod folder;
+mod isolation;
+mod manage;
+mod precreate;
+mod races;
+mod search;
+mod user;
