@@ -31,6 +31,7 @@ use pantry_types::{SharedClock, SharedRandom};
 pub use actor::{Actor, Reach, View};
 pub use error::Error;
 pub use keys::Keys;
+pub use pantry_db::{jobs::JobState, nodes::Kind};
 pub use settings::Settings;
 
 /// The drive, open. Cheap to clone.
