@@ -17,6 +17,7 @@ pub mod rate;
 pub mod request;
 pub mod state;
 mod upload;
+mod v1;
 mod visitor;
 mod web;
 
@@ -32,6 +33,7 @@ pub fn router(state: AppState) -> Router {
         .merge(ops::routes(&state))
         .merge(upload::routes())
         .merge(download::routes())
+        .merge(v1::routes())
         .merge(oauth::routes())
         .merge(web::routes())
         .fallback(async || Failure::UnknownUrl)
