@@ -20,6 +20,7 @@ mod upload;
 mod v1;
 mod visitor;
 mod web;
+pub mod weipan;
 
 pub use params::Params;
 pub use request::{ClientAddress, Context, Peer, RequestId};
@@ -36,8 +37,10 @@ pub fn router(state: AppState) -> Router {
         .merge(v1::routes())
         .merge(oauth::routes())
         .merge(web::routes())
+        .merge(weipan::routes())
         .fallback(async || Failure::UnknownUrl)
         .method_not_allowed_fallback(async || Failure::Method)
+        .layer(middleware::from_fn_with_state(state.clone(), weipan::at_root))
         .layer(middleware::from_fn_with_state(state.clone(), edge::surround))
         .with_state(state)
 }

@@ -22,6 +22,7 @@ struct Inner {
     v1_rate: RateLimiter,
     upload_url: String,
     download_url: String,
+    weipan: crate::weipan::Shared,
 }
 
 impl std::fmt::Debug for AppState {
@@ -52,6 +53,7 @@ impl AppState {
             v1_rate: RateLimiter::per_minute(settings.v1.rate_per_minute),
             upload_url: address(&settings.server.upload_url),
             download_url: address(&settings.server.download_url),
+            weipan: crate::weipan::Shared::new(&drive),
             drive,
         })))
     }
@@ -79,6 +81,11 @@ impl AppState {
     /// Limits the calls of v1, by grant.
     pub fn v1_rate(&self) -> &RateLimiter {
         &self.0.v1_rate
+    }
+
+    /// What the weipan face keeps.
+    pub fn weipan(&self) -> &crate::weipan::Shared {
+        &self.0.weipan
     }
 
     /// Where parts of uploads are sent, without a slash at its end.

@@ -47,12 +47,6 @@ pub enum Refused {
         /// Entries allowed.
         limit: i64,
     },
-    /// Files of this extension may not be shared.
-    #[error("files of this extension may not be shared; allowed are {allowed}")]
-    Extension {
-        /// Those that may.
-        allowed: String,
-    },
     /// The person has no content of this hash.
     #[error("there is no content of this hash; upload the file")]
     NoContent,

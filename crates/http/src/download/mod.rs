@@ -2,7 +2,7 @@
 //! link carries its own signature. A content never becomes a page of the drive's origin. Must not decide whether a link is good.
 
 mod range;
-mod safe;
+pub(crate) mod safe;
 
 use axum::{
     Router,

@@ -20,6 +20,7 @@ pub mod layout;
 pub mod login;
 mod scopes;
 pub mod setup;
+pub mod share;
 mod text;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::lang::Lang;
 use super::layout::Frame;
 use super::login::{LoginProblem, LoginView, login, signed_out};
 use super::setup::{SetupClosed, SetupProblem, SetupView, setup, setup_closed};
+use super::share::{ClosedView, Preview, ShareView, closed, share};
 
 /// The texts that come from outside, by kind.
 #[derive(Clone, Copy)]
@@ -159,6 +160,21 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
         space: space(336_913_109_180, 1_610_612_736_000),
     };
     put("welcome", welcome(&at("/")));
+    let shared = |preview| {
+        let view = ShareView {
+            name: outside.app,
+            size: 123_456,
+            owner: outside.person,
+            download: "/s/Ab3/download",
+            preview,
+        };
+        share(&at("/s/Ab3"), &view)
+    };
+    put("share", shared(None));
+    put("share-image", shared(Some(("/d/1.2.3.0.9~4", Preview::Image))));
+    put("share-text", shared(Some(("/d/1.2.3.0.9~4", Preview::Text))));
+    put("share-link", shared(Some(("/d/1.2.3.0.9~4", Preview::Link))));
+    put("share-closed", closed(&at("/s/Ab3"), ClosedView::Trashed));
     put("home", home(&signed_in("/"), &home_view));
     let full = HomeView {
         is_admin: false,

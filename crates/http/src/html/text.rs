@@ -91,6 +91,19 @@ messages! {
     SetupUsedBody => zh "设置链接只能用一次，管理员账号已经有了。",
         en "A set-up link works once, and there is an administrator by now.";
 
+    // The page of a share.
+    ShareDownload => zh "下载", en "Download";
+    SharePreview => zh "在新窗口中预览", en "Preview in a new window";
+    ShareClosedTitle => zh "这个分享打不开", en "This share cannot be opened";
+    ShareNotFound => zh "没有这个分享，或者分享的文件已经不在了。",
+        en "There is no such share, or the shared file is gone.";
+    ShareCancelled => zh "分享的人已经取消了分享。", en "Its owner has ended this share.";
+    ShareExpired => zh "分享已经过期。", en "This share has expired.";
+    ShareUsedUp => zh "下载次数已经用完。", en "This share has been downloaded as often as its owner allowed.";
+    ShareTrashed => zh "分享的文件在回收站里。", en "The shared file is in its owner's recycle bin.";
+    ShareClosedNext => zh "请检查链接，或者联系给你链接的人。",
+        en "Check the link, or ask whoever gave it to you.";
+
     // The start page.
     HomeTagline => zh "放在自己服务器上的网盘", en "A cloud drive on your own server";
     HomeLead => zh "文件放在你信得过的机器上。每个应用只有自己的一个文件夹，除非你允许更多。",
@@ -247,6 +260,7 @@ phrases! {
         en "That password is too short. Use at least {count} characters.";
     home_hello(name: &str) => zh "你好，{name}", en "Hello, {name}";
     home_percent(percent: u64) => zh "已用 {percent}%", en "{percent}% used";
+    share_by(owner: &str, size: &str) => zh "{owner} 分享 · {size}", en "Shared by {owner} · {size}";
     consent_title(app: &str) => zh "“{app}”想访问你的网盘", en "“{app}” wants to use your drive";
     device_approve_title(app: &str) => zh "允许“{app}”连接？", en "Connect “{app}”?";
     device_approved(app: &str) => zh "“{app}”现在可以使用你允许的权限了。",
