@@ -7,6 +7,7 @@ both_engines!(
     a_changed_byte_or_a_second_too_late_is_refused,
     what_can_run_is_never_shown,
     deleted_files_are_no_longer_given_out,
+    a_reader_who_stands_still_is_waited_for,
 );
 
 async fn ranges_and_conditions_are_honoured(engine: Engine) {
@@ -148,4 +149,38 @@ async fn deleted_files_are_no_longer_given_out(engine: Engine) {
         .await
         .data();
     assert_eq!(server.get(&link).await.error().0, 404);
+}
+
+/// Nothing is read from storage that the connection has no room for: memory does not grow with slow readers.
+async fn a_reader_who_stands_still_is_waited_for(engine: Engine) {
+    let server = TestServer::new(engine).await;
+    let token = server.one_token("files.app_data").await;
+    let content = noise(8, 32 << 20);
+    let link = token.link(token.file("/", "large.bin", &content).await).await;
+    let (host, path) = link
+        .strip_prefix("http://")
+        .and_then(|l| l.split_once('/'))
+        .expect("a link");
+    let mut slow = tokio::net::TcpStream::connect(host).await.expect("connected");
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    tokio::io::AsyncWriteExt::write_all(&mut slow, request.as_bytes())
+        .await
+        .expect("asked");
+    let mut before = 0;
+    let taken = loop {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let text = String::from_utf8(server.get("/metrics").await.body.to_vec()).expect("text");
+        let line = text
+            .lines()
+            .find_map(|l| l.strip_prefix("pantry_content_sent_bytes_total "));
+        let now: usize = line.and_then(|n| n.parse().ok()).expect("a number");
+        if now > 0 && now == before {
+            break now;
+        }
+        before = now;
+    };
+    assert!(
+        taken < 24 << 20,
+        "{taken} bytes were read for somebody who reads nothing"
+    );
 }

@@ -72,8 +72,8 @@ fn builder() -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_SECONDS)
-        .pipeline_flush(true);
+        // Never pipeline_flush: with it hyper takes a body as fast as it comes, however slow the reader.
+        .header_read_timeout(HEADER_SECONDS);
     builder
         .http2()
         .timer(TokioTimer::new())
