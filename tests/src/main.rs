@@ -1,8 +1,5 @@
 //! The tests of the whole: one binary, whose folders follow the URLs. Owns no code that anybody uses.
 
-#![cfg(test)]
-
-mod crash;
 mod d;
 mod documents;
 mod http;

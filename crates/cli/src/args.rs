@@ -119,7 +119,7 @@ pub struct Rm {
 
 #[derive(Args, Debug)]
 pub struct Find {
-    #[arg(help = t(Text::HelpFindText))]
+    #[arg(help = t(Text::HelpFindWhat))]
     pub text: String,
     #[arg(long, help = t(Text::HelpExt))]
     pub ext: Option<String>,

@@ -98,7 +98,7 @@ Exit codes:
     HelpRm: "Move files and folders to the recycle bin", "将文件和文件夹移到回收站";
     HelpYes: "Do not ask", "不询问";
     HelpFind: "Find files by a part of their name, newest first", "按名称的一部分查找文件,最新的在前";
-    HelpFindText: "Part of the name; case does not matter", "名称的一部分,不区分大小写";
+    HelpFindWhat: "Part of the name; case does not matter", "名称的一部分,不区分大小写";
     HelpExt: "Only this extension, without the dot", "仅此扩展名,不带点";
     HelpLimit: "At most so many, up to 200", "最多显示数量,不超过 200";
     HelpBin: "The recycle bin", "回收站";

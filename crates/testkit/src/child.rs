@@ -3,7 +3,6 @@
 use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -14,39 +13,19 @@ use crate::{place::Place, server::client};
 /// How long the program may take until it answers.
 const START: Duration = Duration::from_secs(30);
 
-/// The program to test: `PANTRY_TEST_PANTRYD`, else the one of this tree, built if need be.
+/// The program to test: `PANTRY_TEST_PANTRYD`, else the one that cargo built beside the tests.
+///
+/// # Panics
+/// There is none.
 pub fn pantryd() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
     if let Some(path) = std::env::var_os("PANTRY_TEST_PANTRYD") {
         return PathBuf::from(path);
     }
-    let build = || {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let built = Command::new(cargo)
-            .args([
-                "build",
-                "--package",
-                "pantry-server",
-                "--bin",
-                "pantryd",
-                "--message-format",
-                "json",
-            ])
-            .current_dir(root)
-            .stderr(Stdio::null())
-            .output();
-        let built = built.expect("cargo runs");
-        assert!(built.status.success(), "pantryd cannot be built");
-        // Each line is a message; the program's own names its executable.
-        let messages = String::from_utf8(built.stdout).expect("UTF-8");
-        let executable = messages
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-        executable.expect("cargo names the program")
-    };
-    BUILT.get_or_init(build).clone()
+    let tests = std::env::current_exe().expect("the path of the tests");
+    let folders = tests.ancestors().skip(1).take(2);
+    let candidates = folders.flat_map(|folder| ["pantryd-under-test", "pantryd"].map(|name| folder.join(name)));
+    let found = candidates.into_iter().find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("no pantryd beside {}; set PANTRY_TEST_PANTRYD", tests.display()))
 }
 
 /// `pantryd serve` as a process of its own, by the machine's clock.

@@ -132,7 +132,7 @@ async fn only_missing_parts_are_sent_and_failed_ones_again() {
             "the upload's id is the secret, the token is not for its addresses"
         );
     }
-    let steps = steps.lock().expect("no panic");
+    let steps = steps.lock().expect("no panic").clone();
     assert_eq!(steps.first(), Some(&Step::Hashing { done: 350, total: 350 }));
     assert_eq!(steps.last(), Some(&Step::Transferring { done: 350, total: 350 }));
     let declared = &server.calls()[0];
