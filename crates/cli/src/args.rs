@@ -74,6 +74,7 @@ pub struct Mkdir {
 }
 
 #[derive(Args, Debug)]
+#[command(override_usage = "pantry put [OPTIONS] LOCAL... REMOTE")]
 pub struct Put {
     #[arg(short, long, help = t(Text::HelpPutRecursive))]
     pub recursive: bool,
@@ -81,7 +82,7 @@ pub struct Put {
     pub on_conflict: OnConflict,
     #[arg(long, default_value = "4", value_parser = clap::value_parser!(u8).range(1..=32), help = t(Text::HelpParallel))]
     pub parallel: u8,
-    #[arg(required = true, num_args = 2.., value_names = ["LOCAL", "REMOTE"], help = t(Text::HelpLocal))]
+    #[arg(required = true, num_args = 2.., value_name = "PATH", help = t(Text::HelpLocal))]
     pub paths: Vec<PathBuf>,
 }
 
@@ -102,10 +103,11 @@ pub struct Paths {
 }
 
 #[derive(Args, Debug)]
+#[command(override_usage = "pantry mv|cp [OPTIONS] SOURCE... TARGET")]
 pub struct Change {
     #[arg(long, value_enum, default_value = "fail", help = t(Text::HelpChangeConflict))]
     pub on_conflict: OnConflict,
-    #[arg(required = true, num_args = 2.., value_names = ["SOURCE", "TARGET"], help = t(Text::HelpSources))]
+    #[arg(required = true, num_args = 2.., value_name = "PATH", help = t(Text::HelpSources))]
     pub paths: Vec<String>,
 }
 
