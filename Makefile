@@ -17,7 +17,7 @@ run: build ## build and serve on LISTEN, with the data in DATA_DIR
 
 build: ## build target/release/pantryd and target/release/pantry
 	@scripts/need cargo cc
-	cargo build --release --package pantry-server --package pantry-cli
+	cargo build --release --package pantry-server --package pantry-cli --features pantry-cli/tls
 
 test: ## run every test, on SQLite and on a PostgreSQL of the run's own
 	@scripts/need cargo cc postgres
@@ -25,7 +25,7 @@ test: ## run every test, on SQLite and on a PostgreSQL of the run's own
 
 bench: ## measure what is promised about speed; ARGS names what to measure
 	@scripts/need cargo cc nginx wrk
-	cargo build --release --package pantry-server --package pantry-cli
+	cargo build --release --package pantry-server --package pantry-cli --features pantry-cli/tls
 	cargo run --release --package pantry-benches -- $(ARGS)
 
 check: ## form, lints, house rules, stale files, documentation

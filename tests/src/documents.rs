@@ -248,7 +248,7 @@ curl -X POST "https://openapi-upload.disk.top/u?upload_id=a747...&part_seq=1" \
 
     let abandoned = printed["upload_id"].as_str().expect("an id");
     let aborted = run(format!("curl -X POST \"{endpoint}/u/{abandoned}/abort\"")).await;
-    assert_eq!(aborted["errno"], 0);
+    assert_eq!((&aborted["errno"], &aborted["data"]["ok"]), (&0.into(), &true.into()));
 }
 
 /// A `POST` of a form, as the documents write it, by curl.

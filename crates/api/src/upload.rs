@@ -104,5 +104,5 @@ pub struct Completed {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Aborted {
     /// `true`.
-    pub aborted: bool,
+    pub ok: bool,
 }

@@ -25,9 +25,11 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::start(settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     let drive = server.drive().clone();
-    println!("Pantry serves on http://{}", server.address());
+    tell(&format!("Pantry serves on http://{}", server.address()));
     if let Some(link) = drive.setup_link().await? {
-        println!("Nobody has an account yet. Make the first administrator at {link}");
+        tell(&format!(
+            "Nobody has an account yet. Make the first administrator at {link}"
+        ));
     }
     tokio::select! {
         _ = terminate.recv() => {}
@@ -157,6 +159,13 @@ pub(crate) async fn check(settings: Settings, how: CheckBooks) -> anyhow::Result
 
 async fn open(settings: Settings, purpose: Purpose) -> anyhow::Result<Drive> {
     open::drive(settings, purpose, Arc::new(SystemClock), Arc::new(SystemRandom)).await
+}
+
+/// Writes a line for whoever started the server; that they stopped listening is no reason to end.
+fn tell(line: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// Prints an answer for programs, or for people.

@@ -214,7 +214,7 @@ async fn a_file_that_changes_meanwhile_is_given_up() {
             parts(&[])
         }
         "/u" => part(call),
-        _ => Reply::data(json!({"aborted": true})),
+        _ => Reply::data(json!({"ok": true})),
     })
     .await;
     let error = client(&server.url)

@@ -104,5 +104,5 @@ async fn complete(State(state): State<AppState>, Segment(upload_id): Segment) ->
 /// `POST /u/{upload_id}/abort`
 async fn abort(State(state): State<AppState>, Segment(upload_id): Segment) -> Reply<Aborted> {
     state.drive().abort_upload(&upload_id).await?;
-    Ok(Answer(Aborted { aborted: true }))
+    Ok(Answer(Aborted { ok: true }))
 }
