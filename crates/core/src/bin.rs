@@ -414,7 +414,7 @@ async fn free_node(tx: &mut Tx<'_>, user: &mut User, node: &Node, now: i64) -> R
             versions::remove(tx, user.id, v.id).await?;
             user.used -= v.size;
             if v.size > 0 {
-                blobs::suspect(tx, v.blob, now).await?;
+                blobs::suspect(tx, v.blob, v.id.0, now).await?;
             }
         }
     }

@@ -218,7 +218,7 @@ pub async fn drop_version(tx: &mut Tx<'_>, entry: &mut Entry<'_>, version: &Vers
     versions::remove(tx, version.user, version.id).await?;
     entry.user.used -= version.size;
     if version.size > 0 {
-        blobs::suspect(tx, version.blob, entry.now).await?;
+        blobs::suspect(tx, version.blob, version.id.0, entry.now).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Housekeeping: what has had its time goes, in small batches.
 //! Must not decide what is kept; the settings and the rules of the drive do.
 
-use pantry_blob::BlobKey;
+use pantry_blob::{BlobError, BlobKey};
 use pantry_db::{Tx, bin, blobs, changes, jobs, meta, uploads, users, versions};
 use pantry_types::{Blake3, UserId, VersionId};
 
@@ -101,17 +101,20 @@ impl Drive {
                     Box::pin(async move { Ok::<_, Error>(versions::stale(tx, *before, BATCH).await?) })
                 })
                 .await?;
-            if stale.is_empty() {
-                return Ok(());
-            }
+            let dropped_before = swept.versions;
             for (user, version) in stale {
                 let args = (user, version, before, self.now());
-                self.db()
+                let dropped = self
+                    .db()
                     .write(args, |tx, (user, version, before, now)| {
                         Box::pin(async move { drop_stale(tx, *user, *version, *before, *now).await.into() })
                     })
                     .await?;
-                swept.versions += 1;
+                swept.versions += u64::from(dropped);
+            }
+            // Nothing left, or nothing that goes: the same would be found for ever.
+            if swept.versions == dropped_before {
+                return Ok(());
             }
         }
     }
@@ -133,7 +136,7 @@ impl Drive {
 
     /// Contents that may have lost their last version: condemned if nobody names them.
     async fn sweep_suspects(&self) -> Result<(), Error> {
-        let mut after = Vec::new();
+        let mut after = (Vec::new(), 0);
         loop {
             let args = (after.clone(), self.now());
             let last = self
@@ -143,7 +146,7 @@ impl Drive {
                 })
                 .await?;
             match last {
-                Some(hash) => after = hash.0.to_vec(),
+                Some((hash, id)) => after = (hash.0.to_vec(), id),
                 None => return Ok(()),
             }
         }
@@ -152,7 +155,9 @@ impl Drive {
     /// Contents condemned long enough ago: the row goes first, then the bytes. A new content
     /// with the same hash gets another key, so a late delete cannot hit it.
     async fn sweep_condemned(&self, swept: &mut Swept) -> Result<(), Error> {
-        let before = self.now() - self.settings().janitor.grace_seconds;
+        // An upload whose last step was refused has its content here and nowhere else.
+        let upload = self.settings().upload.session_seconds;
+        let before = self.now() - self.settings().janitor.grace_seconds.max(upload);
         loop {
             let gone = self
                 .db()
@@ -197,8 +202,14 @@ impl Drive {
                         Box::pin(async move { Ok::<_, Error>(uploads::salt_is_open(tx, salt).await?) })
                     })
                     .await?;
-                if !open && self.blobs().stage_remove(s.key).await? {
-                    swept.orphans += 1;
+                if open {
+                    continue;
+                }
+                match self.blobs().stage_remove(s.key).await {
+                    Ok(removed) => swept.orphans += u64::from(removed),
+                    // Somebody is at it just now.
+                    Err(BlobError::Busy) => {}
+                    Err(e) => return Err(e.into()),
                 }
             }
         }
@@ -281,22 +292,23 @@ async fn purge_stale(tx: &mut Tx<'_>, before: i64, now: i64) -> Result<u64, Erro
     Ok(n)
 }
 
-async fn drop_stale(tx: &mut Tx<'_>, user: UserId, version: VersionId, before: i64, now: i64) -> Result<(), Error> {
+async fn drop_stale(tx: &mut Tx<'_>, user: UserId, version: VersionId, before: i64, now: i64) -> Result<bool, Error> {
     let Some(owner) = users::lock(tx, user).await? else {
-        return Ok(());
+        return Ok(false);
     };
     // Looked at again under the lock: it may have become the current one, or kept.
     let Some(v) = versions::get(tx, user, version).await? else {
-        return Ok(());
+        return Ok(false);
     };
     if v.replaced_at == 0 || v.replaced_at >= before || v.keep {
-        return Ok(());
+        return Ok(false);
     }
     versions::remove(tx, user, version).await?;
     if v.size > 0 {
-        blobs::suspect(tx, v.blob, now).await?;
+        blobs::suspect(tx, v.blob, v.id.0, now).await?;
     }
-    Ok(users::set_books(tx, user, owner.used - v.size, owner.reserved, owner.head).await?)
+    users::set_books(tx, user, owner.used - v.size, owner.reserved, owner.head).await?;
+    Ok(true)
 }
 
 async fn trim_changes(tx: &mut Tx<'_>, before: i64) -> Result<usize, Error> {
@@ -309,22 +321,23 @@ async fn trim_changes(tx: &mut Tx<'_>, before: i64) -> Result<usize, Error> {
     Ok(old.len())
 }
 
-async fn look_at_suspects(tx: &mut Tx<'_>, after: &[u8], now: i64) -> Result<Option<Blake3>, Error> {
-    let page = blobs::suspects(tx, after, BATCH).await?;
-    for (hash, _) in &page {
+async fn look_at_suspects(tx: &mut Tx<'_>, after: &(Vec<u8>, i64), now: i64) -> Result<Option<(Blake3, i64)>, Error> {
+    let page = blobs::suspects(tx, (&after.0, after.1), BATCH).await?;
+    for (hash, id) in &page {
         // `None`: gone, or somebody names it just now, and it is looked at next time.
         let Some(blob) = blobs::lock_for_janitor(tx, *hash).await? else {
             if blobs::get(tx, *hash).await?.is_none() {
-                blobs::cleared(tx, *hash).await?;
+                blobs::cleared(tx, *hash, *id).await?;
             }
             continue;
         };
         if !versions::names_blob(tx, *hash).await? && blob.condemned_at == 0 {
             blobs::condemn(tx, *hash, now).await?;
         }
-        blobs::cleared(tx, *hash).await?;
+        // Only what was seen: who lets go of the content just now, unseen yet, has a row of their own.
+        blobs::cleared(tx, *hash, *id).await?;
     }
-    Ok(page.last().map(|(hash, _)| *hash))
+    Ok(page.last().copied())
 }
 
 /// The keys whose bytes are to go; `None` in the place of what was not deleted. Empty: nothing was condemned.
@@ -335,7 +348,12 @@ async fn delete_condemned(tx: &mut Tx<'_>, before: i64) -> Result<Vec<Option<Blo
             continue;
         };
         // A second statement, after the lock: it may have been named since it was condemned.
-        if blob.condemned_at == 0 || versions::names_blob(tx, hash).await? {
+        if blob.condemned_at == 0 || blob.condemned_at >= before {
+            // Taken back, or condemned anew by another: it has its grace again.
+            keys.push(None);
+            continue;
+        }
+        if versions::names_blob(tx, hash).await? {
             blobs::condemn(tx, hash, 0).await?;
             keys.push(None);
             continue;

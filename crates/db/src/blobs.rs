@@ -117,30 +117,34 @@ pub async fn with_sha1(tx: &mut Tx<'_>, sha1: Sha1) -> Result<Option<Blob>, DbEr
     tx.query_opt(sql, &[&sha1.0.to_vec()], map).await
 }
 
-/// Notes that a content may have lost its last version.
-pub async fn suspect(tx: &mut Tx<'_>, hash: Blake3, now: i64) -> Result<(), DbError> {
+/// Notes that a content may have lost its last version. `id` is the version that went, or the
+/// generation of the content that came: a row that was not there when the janitor looked stays.
+pub async fn suspect(tx: &mut Tx<'_>, hash: Blake3, id: i64, now: i64) -> Result<(), DbError> {
     tx.execute(
-        "INSERT INTO blob_suspects (hash, at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        &[&hash.0.to_vec(), &now],
+        "INSERT INTO blob_suspects (hash, id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        &[&hash.0.to_vec(), &id, &now],
     )
     .await?;
     Ok(())
 }
 
-/// Contents to look at, in the order of their hashes.
-pub async fn suspects(tx: &mut Tx<'_>, after: &[u8], limit: i64) -> Result<Vec<(Blake3, i64)>, DbError> {
+/// Contents to look at, and why, in the order of their hashes, after `(hash, id)`.
+pub async fn suspects(tx: &mut Tx<'_>, after: (&[u8], i64), limit: i64) -> Result<Vec<(Blake3, i64)>, DbError> {
     tx.query(
-        "SELECT hash, at FROM blob_suspects WHERE hash > $1 ORDER BY hash LIMIT $2",
-        &[&after.to_vec(), &limit],
+        "SELECT hash, id FROM blob_suspects WHERE (hash, id) > ($1, $2) ORDER BY hash, id LIMIT $3",
+        &[&after.0.to_vec(), &after.1, &limit],
         |r| Ok((Blake3(bytes(r.get(0)?)), r.get(1)?)),
     )
     .await
 }
 
 /// The look is done.
-pub async fn cleared(tx: &mut Tx<'_>, hash: Blake3) -> Result<(), DbError> {
-    tx.execute("DELETE FROM blob_suspects WHERE hash = $1", &[&hash.0.to_vec()])
-        .await?;
+pub async fn cleared(tx: &mut Tx<'_>, hash: Blake3, id: i64) -> Result<(), DbError> {
+    tx.execute(
+        "DELETE FROM blob_suspects WHERE hash = $1 AND id = $2",
+        &[&hash.0.to_vec(), &id],
+    )
+    .await?;
     Ok(())
 }
 

@@ -139,11 +139,11 @@ pub async fn folders_touched(
     .await
 }
 
-/// Who has changes older than `before`, and the number of the latest of those.
+/// Who has changes older than `before`, in order of id, and the number of the latest of those.
 pub async fn stale(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<Vec<(UserId, i64)>, DbError> {
     tx.query(
         "SELECT user_id, MAX(seq) FROM (SELECT user_id, seq FROM changes WHERE at < $1 \
-         ORDER BY at LIMIT $2) old GROUP BY user_id",
+         ORDER BY at LIMIT $2) old GROUP BY user_id ORDER BY user_id",
         &[&before, &limit],
         |r| Ok((UserId(r.get(0)?), r.get(1)?)),
     )

@@ -241,7 +241,7 @@ impl Drive {
 
 /// Adds a content's row, for the janitor to look at if nobody names it.
 pub(super) async fn insert_blob(tx: &mut Tx<'_>, blob: &Blob, held: Option<&[u8]>, now: i64) -> Result<bool, Error> {
-    blobs::suspect(tx, blob.hash, now).await?;
+    blobs::suspect(tx, blob.hash, blob.gen_, now).await?;
     Ok(blobs::insert(tx, blob, held, now).await?)
 }
 
@@ -253,8 +253,8 @@ async fn generation_for(
     mark: Option<(pantry_types::UserId, i64)>,
     now: i64,
 ) -> Result<Option<i64>, Error> {
-    if blobs::name(tx, content.hash).await?.is_some() {
-        blobs::suspect(tx, content.hash, now).await?;
+    if let Some(there) = blobs::name(tx, content.hash).await? {
+        blobs::suspect(tx, content.hash, there.gen_, now).await?;
         return Ok(None);
     }
     let gen_ = pantry_db::dialect::next_id(tx).await?;

@@ -84,6 +84,7 @@ CREATE INDEX versions_md5 ON versions (user_id, md5);
 CREATE INDEX versions_sha1 ON versions (user_id, sha1);
 CREATE INDEX versions_blob ON versions (blob_hash);
 CREATE INDEX versions_replaced ON versions (replaced_at) WHERE replaced_at > 0;
+CREATE INDEX versions_old ON versions (user_id, replaced_at, id) WHERE replaced_at > 0;
 
 -- One row a content. gen is drawn from the ids, so that a key in storage
 -- (hash and gen) is never used twice. Small contents lie here themselves.
@@ -101,11 +102,15 @@ CREATE INDEX blobs_md5 ON blobs (md5);
 CREATE INDEX blobs_sha1 ON blobs (sha1);
 CREATE INDEX blobs_condemned ON blobs (condemned_at) WHERE condemned_at > 0;
 
--- Contents that may have lost their last version: the janitor looks.
+-- Contents that may have lost their last version: the janitor looks. One row for each reason
+-- (the version that went, or the generation that came), so that the janitor clears only what
+-- it saw, and nobody waits for a row that others write.
 CREATE TABLE blob_suspects (
-    hash BLOB PRIMARY KEY,
-    at   INTEGER NOT NULL
-) STRICT;
+    hash BLOB NOT NULL,
+    id   INTEGER NOT NULL,
+    at   INTEGER NOT NULL,
+    PRIMARY KEY (hash, id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE bin (
     user_id    INTEGER NOT NULL,
