@@ -2,6 +2,8 @@
 //! Every operation is one transaction, entered through [`crate::access`].
 //! Must not touch contents; [`crate::contents`] does.
 
+use std::collections::HashSet;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use pantry_db::{
     Tx, bin,
@@ -99,12 +101,15 @@ impl Selection {
         self.len() == 0
     }
 
-    fn ids(&self) -> impl Iterator<Item = (NodeId, Kind)> + '_ {
+    /// Each once: an id that was given twice is counted twice and means the same.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (NodeId, Kind)> + '_ {
         let files = self.files.iter().map(|i| (*i, Kind::File));
-        files.chain(self.folders.iter().map(|i| (*i, Kind::Folder)))
+        let all = files.chain(self.folders.iter().map(|i| (*i, Kind::Folder)));
+        let mut seen = HashSet::with_capacity(self.len());
+        all.filter(move |one| seen.insert(*one))
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.is_empty() {
             return Err(Error::invalid(
                 "file_ids",
@@ -247,18 +252,50 @@ impl Drive {
         on_conflict: OnConflict,
     ) -> Result<Done, Error> {
         what.check()?;
-        let rules = self.rules();
-        let args = (actor.clone(), what, to, name, on_conflict, self.now(), rules);
+        let first = self.copy_once(actor, &what, &to, &name, on_conflict, None).await;
+        let again = match first {
+            Ok(done) => return Ok(done),
+            Err(copy::Unfit::Refused(e)) => return Err(e),
+            Err(copy::Unfit::Large) => {
+                // Counting a million nodes would hold up every other writer: it is a read of its own.
+                let measure = self
+                    .db()
+                    .read_long((actor.clone(), what.clone(), self.now()), |tx, (actor, what, now)| {
+                        Box::pin(copy::measure_all(tx, actor, what, *now))
+                    })
+                    .await?;
+                self.copy_once(actor, &what, &to, &name, on_conflict, Some(measure))
+                    .await
+            }
+        };
+        again.map_err(|e| match e {
+            copy::Unfit::Refused(e) => e,
+            copy::Unfit::Large => Error::Internal("a copy that was not measured".into()),
+        })
+    }
+
+    async fn copy_once(
+        &self,
+        actor: &Actor,
+        what: &Selection,
+        to: &FolderRef,
+        name: &Option<Name>,
+        on_conflict: OnConflict,
+        measured: Option<copy::Measure>,
+    ) -> Result<Done, copy::Unfit> {
+        let (what, to, name) = (what.clone(), to.clone(), name.clone());
+        let args = (actor.clone(), what, to, name, on_conflict, self.now(), self.rules());
         self.db()
-            .write(args, |tx, (actor, what, to, name, on_conflict, now, rules)| {
+            .write((args, measured), |tx, (args, measured)| {
                 Box::pin(async move {
+                    let (actor, what, to, name, on_conflict, now, rules) = args;
                     let wish = copy::Wish {
                         what,
                         to,
                         name: name.as_ref(),
                         on_conflict: *on_conflict,
                     };
-                    copy::start(tx, actor, &wish, *now, rules).await.into()
+                    copy::start(tx, actor, &wish, *now, rules, *measured).await.into()
                 })
             })
             .await

@@ -321,6 +321,62 @@ impl Home {
         }
     }
 
+    /// Puts so many empty folders into a folder, by rows alone: a large tree in one transaction.
+    pub async fn fill(&self, user: UserId, folder: NodeId, count: usize) {
+        self.drive
+            .db()
+            .write((user, folder, count), |tx, (user, folder, count)| {
+                Box::pin(async move {
+                    let r: Result<(), pantry_db::DbError> = async {
+                        let Some(like) = nodes::get(tx, *user, *folder).await? else {
+                            return Ok(());
+                        };
+                        for id in pantry_db::dialect::next_ids(tx, *count).await? {
+                            let name = format!("n{id}");
+                            let node = Node {
+                                id: NodeId(id),
+                                parent: *folder,
+                                sort_key: pantry_types::sort::sort_key(&name),
+                                name,
+                                file_count: 0,
+                                folder_count: 0,
+                                ..like.clone()
+                            };
+                            nodes::insert(tx, &node).await?;
+                        }
+                        nodes::count(tx, *user, *folder, 0, *count as i64, NOW).await
+                    }
+                    .await;
+                    r.into()
+                })
+            })
+            .await
+            .expect("filled");
+    }
+
+    /// The change log of a person, from the start.
+    pub async fn log(&self, user: UserId) -> Vec<pantry_db::changes::Change> {
+        self.drive
+            .db()
+            .read(user, |tx, user| {
+                Box::pin(async move { pantry_db::changes::since(tx, *user, 0, 1_000_000).await })
+            })
+            .await
+            .expect("log")
+    }
+
+    /// How many contents have a row.
+    pub async fn contents(&self) -> usize {
+        self.drive
+            .db()
+            .read((), |tx, ()| {
+                Box::pin(async move { pantry_db::blobs::all(tx, &[], 1000).await })
+            })
+            .await
+            .expect("contents")
+            .len()
+    }
+
     /// The content of a file, through its link.
     pub async fn content(&self, actor: &Actor, id: NodeId) -> Vec<u8> {
         let link = self.drive.link(actor, id, None).await.expect("link");
