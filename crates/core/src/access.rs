@@ -99,10 +99,13 @@ pub async fn enter_write<'a>(tx: &mut Tx<'_>, actor: &'a Actor, now: i64) -> Res
         .await?
         .filter(|u| !u.is_disabled)
         .ok_or(Error::Unauthorized)?;
-    if actor.expected_head().is_some_and(|h| h != user.head) {
-        return Err(Error::StaleHead { head: user.head });
+    let head = user.head;
+    let entry = finish_entry(tx, actor, user, now).await?;
+    // After who calls: the head is told to nobody whose access has ended.
+    if actor.expected_head().is_some_and(|h| h != head) {
+        return Err(Error::StaleHead { head });
     }
-    finish_entry(tx, actor, user, now).await
+    Ok(entry)
 }
 
 async fn finish_entry<'a>(tx: &mut Tx<'_>, actor: &'a Actor, user: User, now: i64) -> Result<Entry<'a>, Error> {
@@ -241,20 +244,27 @@ impl Entry<'_> {
     /// is where the path leads and it is not there.
     pub async fn folder_for_write(&mut self, tx: &mut Tx<'_>, path: Option<&DrivePath>) -> Result<Place, Error> {
         self.require(Need::Write)?;
-        if self.leads_to_sandbox(path).await {
-            self.ensure_sandbox(tx).await?;
-        }
-        let place = self
-            .at_path(tx, path, Need::Write)
-            .await?
-            .ok_or(Error::NotFound("folder"))?;
+        let place = if self.leads_to_sandbox(path) {
+            // Only where it is missed: another folder beside it is written into without it.
+            let found = self.at_path(tx, path, Need::Write).await;
+            if matches!(found, Ok(None) | Err(Error::Forbidden(_))) {
+                self.ensure_sandbox(tx).await?;
+                self.at_path(tx, path, Need::Write).await
+            } else {
+                found
+            }
+        } else {
+            self.at_path(tx, path, Need::Write).await
+        };
+        let place = place?.ok_or(Error::NotFound("folder"))?;
         if place.node.kind != Kind::Folder {
             return Err(Error::NotFound("folder"));
         }
         Ok(place)
     }
 
-    async fn leads_to_sandbox(&self, path: Option<&DrivePath>) -> bool {
+    /// Whether a path that is written to may lead to the app's own folder, which is made then.
+    pub(crate) fn leads_to_sandbox(&self, path: Option<&DrivePath>) -> bool {
         if self.actor.grant().0 == 0 {
             return false;
         }

@@ -72,7 +72,7 @@ impl Drive {
         to: Option<FolderRef>,
         on_conflict: OnConflict,
     ) -> Result<Done, Error> {
-        check(&what)?;
+        what.check()?;
         let args = (actor.clone(), what, to, on_conflict, self.now());
         self.db()
             .write(args, |tx, (actor, what, to, on_conflict, now)| {
@@ -83,7 +83,7 @@ impl Drive {
 
     /// Deletes things in the bin for good.
     pub async fn purge(&self, actor: &Actor, what: Selection) -> Result<Done, Error> {
-        check(&what)?;
+        what.check()?;
         self.db()
             .write((actor.clone(), what, self.now()), |tx, (actor, what, now)| {
                 Box::pin(async move { purge(tx, actor, what, *now).await.into() })
@@ -129,16 +129,6 @@ impl Drive {
             .await?;
         Ok(true)
     }
-}
-
-fn check(what: &Selection) -> Result<(), Error> {
-    if what.is_empty() {
-        return Err(Error::invalid(
-            "file_ids",
-            "name at least one file or folder (file_ids, folder_ids)",
-        ));
-    }
-    Ok(())
 }
 
 fn parse_cursor(cursor: &str) -> Result<(i64, NodeId), Error> {
@@ -214,11 +204,6 @@ async fn binned(tx: &mut Tx<'_>, entry: &Entry<'_>, id: NodeId, kind: Kind) -> R
         .ok_or(Error::NotFound(kind_word(kind)))
 }
 
-fn ids(what: &Selection) -> impl Iterator<Item = (NodeId, Kind)> + '_ {
-    let files = what.files.iter().map(|i| (*i, Kind::File));
-    files.chain(what.folders.iter().map(|i| (*i, Kind::Folder)))
-}
-
 async fn restore(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -228,7 +213,7 @@ async fn restore(
     now: i64,
 ) -> Result<Done, Error> {
     let mut entry = access::enter_write(tx, actor, now).await?;
-    for (id, kind) in ids(what) {
+    for (id, kind) in what.ids() {
         binned(tx, &entry, id, kind).await?;
     }
     let to = match to {
@@ -236,7 +221,7 @@ async fn restore(
         None => None,
     };
     let mut items = Vec::with_capacity(what.len());
-    for (id, kind) in ids(what) {
+    for (id, kind) in what.ids() {
         let b = binned(tx, &entry, id, kind).await?;
         let folder = match &to {
             Some(p) => entry.place(tx, p.node.id).await?,
@@ -316,7 +301,7 @@ pub(crate) async fn put_back(
 async fn purge(tx: &mut Tx<'_>, actor: &Actor, what: &Selection, now: i64) -> Result<Done, Error> {
     let mut entry = access::enter_write(tx, actor, now).await?;
     let mut budget = limits::PURGE_NODES;
-    for (id, kind) in ids(what) {
+    for (id, kind) in what.ids() {
         let b = binned(tx, &entry, id, kind).await?;
         forget(tx, &mut entry.user, &b, now, &mut budget).await?;
     }
@@ -417,6 +402,10 @@ async fn free_node(tx: &mut Tx<'_>, user: &mut User, node: &Node, now: i64) -> R
                 blobs::suspect(tx, v.blob, v.id.0, now).await?;
             }
         }
+    }
+    if node.sandbox {
+        // It was deleted with what was around it: its app gets a new one.
+        pantry_db::grants::forget_sandbox(tx, user.id, node.id).await?;
     }
     pantry_db::search::remove(tx, user.id, node.id).await?;
     pantry_db::shares::forget_node(tx, user.id, node.id).await?;

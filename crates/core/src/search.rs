@@ -85,15 +85,20 @@ async fn search(
             return Ok(hits.found());
         }
     }
-    // An extension alone is looked up as the end of a name.
+    // An extension is looked up as well: it narrows, and may be all there is.
     let dotted = ext.map(|e| format!(".{e}"));
-    let grams = match (text.is_empty(), &dotted) {
-        (true, Some(d)) => query_grams(d),
-        _ => query_grams(text),
-    };
+    let mut grams = query_grams(text);
+    if let Some(d) = &dotted {
+        grams.extend(query_grams(d));
+        grams.sort_unstable();
+        grams.dedup();
+    }
     let mut before = NodeId(i64::MAX);
+    // Larger and larger: on PostgreSQL each batch looks at all that have the grams.
+    let mut size = 1000;
     while hits.total < i64::from(limits::SEARCH_TOTAL_MAX) {
-        let batch = index::candidates(tx, entry.user.id, &grams, before, 1000).await?;
+        let batch = index::candidates(tx, entry.user.id, &grams, before, size).await?;
+        size = (size * 2).min(16_000);
         let Some(last) = batch.last() else { break };
         before = *last;
         let ids: Vec<i64> = batch.iter().map(|n| n.0).collect();
