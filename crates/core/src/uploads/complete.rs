@@ -97,10 +97,7 @@ impl Drive {
             })
             .await?;
         self.uploads().sessions.remove(upload.id);
-        if let Err(e) = self.drop_stage(upload).await {
-            // The janitor finds it.
-            tracing::warn!(error = %e, "could not remove the staging of a completed upload");
-        }
+        self.forget_stage(upload).await;
         Ok(done)
     }
 
@@ -207,21 +204,17 @@ impl Drive {
                 None
             }
         };
-        let first = self.add_blob(content, generation, held).await?;
-        if !first && !inline {
-            // Another stored the same content meanwhile: one copy is enough.
+        let stands = self.add_blob(content, generation, held).await?;
+        if stands != generation && !inline {
+            // Another stored the same content meanwhile: one copy is enough. (A question about this very
+            // upload may have written the row that names ours.)
             self.blobs().delete(key).await?;
         }
         Ok(())
     }
 
-    /// Adds a content's row, unnamed; `false` if there is one already.
-    pub(super) async fn add_blob(
-        &self,
-        content: &Content,
-        generation: i64,
-        held: Option<Bytes>,
-    ) -> Result<bool, Error> {
+    /// Adds a content's row, unnamed, unless there is one; answers the generation that stands.
+    pub(super) async fn add_blob(&self, content: &Content, generation: i64, held: Option<Bytes>) -> Result<i64, Error> {
         let blob = Blob {
             hash: content.hash,
             gen_: generation,
@@ -239,10 +232,13 @@ impl Drive {
     }
 }
 
-/// Adds a content's row, for the janitor to look at if nobody names it.
-pub(super) async fn insert_blob(tx: &mut Tx<'_>, blob: &Blob, held: Option<&[u8]>, now: i64) -> Result<bool, Error> {
+/// Adds a content's row, for the janitor to look at if nobody names it; answers the generation that stands.
+pub(super) async fn insert_blob(tx: &mut Tx<'_>, blob: &Blob, held: Option<&[u8]>, now: i64) -> Result<i64, Error> {
     blobs::suspect(tx, blob.hash, blob.gen_, now).await?;
-    Ok(blobs::insert(tx, blob, held, now).await?)
+    if blobs::insert(tx, blob, held, now).await? {
+        return Ok(blob.gen_);
+    }
+    Ok(blobs::get(tx, blob.hash).await?.map_or(0, |there| there.gen_))
 }
 
 /// The generation of a new content's key; `None` if the content is stored already. An
@@ -299,7 +295,7 @@ async fn may_complete(tx: &mut Tx<'_>, u: &Upload, now: i64) -> Result<(), Error
 async fn complete(tx: &mut Tx<'_>, u: &Upload, content: &Content, now: i64, rules: &Rules) -> Result<Completed, Error> {
     let actor = Drive::upload_actor(u);
     let mut entry = access::enter_write(tx, &actor, now).await?;
-    let current = rows::get(tx, u.user, u.id).await?.ok_or(Error::NoUpload)?;
+    let current = rows::lock(tx, u.user, u.id).await?.ok_or(Error::NoUpload)?;
     match current.state {
         UploadState::Open => {}
         UploadState::Completed => return Ok(answer(&current)),

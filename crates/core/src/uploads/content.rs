@@ -30,10 +30,31 @@ struct Wish {
 enum Sink {
     Memory(BytesMut),
     Staged {
-        stage: StageKey,
-        writer: PartWriter,
+        stage: OwnStage,
+        writer: Box<PartWriter>,
         hashes: Box<Running>,
     },
+}
+
+/// A staging that no row knows: removed when dropped, whatever came of it.
+struct OwnStage {
+    drive: Drive,
+    key: StageKey,
+}
+
+impl Drop for OwnStage {
+    fn drop(&mut self) {
+        // Without a runtime the process is ending, and the janitor finds it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (drive, key) = (self.drive.clone(), self.key);
+            runtime.spawn(async move {
+                // Gone already unless something was refused.
+                if let Err(e) = drive.blobs().stage_remove(key).await {
+                    tracing::debug!(error = %e, "could not remove the staging of a content");
+                }
+            });
+        }
+    }
 }
 
 /// A content on its way. Dropped before `finish`, it leaves no trace.
@@ -85,10 +106,14 @@ impl Drive {
             Some(n) if n > inline => {
                 self.check_content(&wish, n).await?;
                 let stage = StageKey(random::bytes::<16>(self.random().as_ref()));
+                let own = OwnStage {
+                    drive: self.clone(),
+                    key: stage,
+                };
                 self.blobs().stage_create(stage, n).await?;
                 Sink::Staged {
-                    stage,
-                    writer: self.blobs().part_writer(stage, Extent::Main, 0, n).await?,
+                    stage: own,
+                    writer: Box::new(self.blobs().part_writer(stage, Extent::Main, 0, n).await?),
                     hashes: Box::default(),
                 }
             }
@@ -114,11 +139,16 @@ impl Drive {
                 Box::pin(async move {
                     let mut entry = access::enter(tx, &wish.actor, *now).await?;
                     entry.require(Need::Write)?;
-                    if let FolderRef::Path(path) = &wish.folder {
+                    if let FolderRef::Path(path) = &wish.folder
+                        && !entry.leads_to_sandbox(path.as_ref())
+                    {
                         entry.at_path(tx, path.as_ref(), Need::Write).await?;
                     }
                     let u = &entry.user;
-                    let free = u.quota - u.used - u.reserved + pantry_db::versions::droppable_bytes(tx, u.id).await?;
+                    let mut free = u.quota - u.used - u.reserved;
+                    if free < *length {
+                        free += pantry_db::versions::droppable_bytes(tx, u.id).await?;
+                    }
                     if free < *length {
                         return Err(Error::Quota {
                             needed: *length,
@@ -173,10 +203,7 @@ impl ContentReceiver {
             Sink::Memory(held) => drive.put_held(wish, held.freeze()).await,
             Sink::Staged { stage, writer, hashes } => {
                 writer.finish().await?;
-                let put = drive.put_staged(wish, stage, so_far, hashes.finish()).await;
-                // Gone already unless something was refused.
-                let _ = drive.blobs().stage_remove(stage).await;
-                put
+                drive.put_staged(wish, stage.key, so_far, hashes.finish()).await
             }
         }
     }

@@ -234,9 +234,27 @@ impl Drive {
         let parts = self.parts_of(&upload).await?;
         let parts = self.rehash_suspects(&upload, parts).await?;
         let pool = &self.uploads().pool;
-        let session = Session::new(self.blobs(), pool, upload, parts, self.now()).await?;
-        sessions.put(session.clone());
-        Ok(session)
+        let args = (upload.user, upload.id);
+        let made = Session::new(self.blobs(), pool, upload.clone(), parts, self.now()).await;
+        if let Ok(session) = &made {
+            sessions.put(session.clone());
+        }
+        // Ended while it was made, it is not to stay, nor its staging.
+        let now = self
+            .db()
+            .read(args, |tx, (user, id)| {
+                Box::pin(async move { Ok::<_, Error>(rows::get(tx, *user, *id).await?) })
+            })
+            .await?;
+        let ended = match now.map(|u| u.state) {
+            Some(UploadState::Open) => return made,
+            Some(UploadState::Completed) => Error::UploadCompleted,
+            Some(UploadState::Expired) => Error::UploadExpired,
+            None => Error::NoUpload,
+        };
+        sessions.remove(upload.id);
+        self.forget_stage(&upload).await;
+        Err(ended)
     }
 
     async fn parts_of(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
@@ -337,7 +355,10 @@ impl Drive {
             }
             r => r,
         };
-        let writer = writer.map_err(|e| self.stage_error(&session, e))?;
+        let writer = match writer {
+            Ok(w) => w,
+            Err(e) => return Err(self.stage_error(&session, e).await),
+        };
         Ok(PartReceiver {
             drive: self.clone(),
             session: session.clone(),
@@ -350,15 +371,28 @@ impl Drive {
     }
 
     /// What an error of the staging means for the client.
-    fn stage_error(&self, session: &Session, e: BlobError) -> Error {
+    async fn stage_error(&self, session: &Session, e: BlobError) -> Error {
         match e {
-            // Being put together, or put away.
-            BlobError::Busy | BlobError::Closed => Error::UploadStored,
-            BlobError::NotFound => {
-                self.uploads().sessions.remove(session.upload.id);
-                Error::UploadStored
-            }
-            e => e.into(),
+            BlobError::Busy | BlobError::Closed => {}
+            BlobError::NotFound => self.uploads().sessions.remove(session.upload.id),
+            e => return e.into(),
+        }
+        // Being put together, or put away: its row says which.
+        let args = (session.upload.user, session.upload.id);
+        let row = self
+            .db()
+            .read(args, |tx, (user, id)| {
+                Box::pin(async move { Ok::<_, Error>(rows::get(tx, *user, *id).await?) })
+            })
+            .await;
+        match row {
+            Err(e) => e,
+            Ok(None) => Error::NoUpload,
+            Ok(Some(u)) => match u.state {
+                UploadState::Open => Error::UploadStored,
+                UploadState::Completed => Error::UploadCompleted,
+                UploadState::Expired => Error::UploadExpired,
+            },
         }
     }
 
@@ -382,7 +416,8 @@ impl Drive {
     pub async fn abort_upload(&self, upload_id: &str) -> Result<(), Error> {
         let upload = self.upload_row(upload_id).await?;
         self.end_upload(upload.user, upload.id, Ending::Aborted).await?;
-        self.drop_stage(&upload).await
+        self.forget_stage(&upload).await;
+        Ok(())
     }
 
     /// Takes back what an upload reserved, and ends it.
@@ -397,9 +432,16 @@ impl Drive {
         Ok(ended)
     }
 
-    async fn drop_stage(&self, upload: &Upload) -> Result<(), Error> {
-        self.blobs().stage_remove(session::stage_key(upload)?).await?;
-        Ok(())
+    /// Removes the staging of an upload that has ended.
+    async fn forget_stage(&self, upload: &Upload) {
+        let removed = async {
+            self.blobs().stage_remove(session::stage_key(upload)?).await?;
+            Ok::<_, Error>(())
+        };
+        if let Err(e) = removed.await {
+            // The janitor finds it.
+            tracing::warn!(error = %e, "could not remove the staging of an upload that ended");
+        }
     }
 
     /// Ends uploads whose time is over; `false` if there was none.
@@ -417,13 +459,16 @@ impl Drive {
                 })
             })
             .await?;
+        let mut any = false;
         for u in &overdue {
-            self.end_upload(u.user, u.id, Ending::Expired).await?;
-            self.drop_stage(u).await?;
+            if self.end_upload(u.user, u.id, Ending::Expired).await? {
+                any = true;
+                self.forget_stage(u).await;
+            }
         }
         // Memory is let go too; an upload that goes on is hashed again from the disk.
         self.uploads().sessions.drop_idle(now - 3_600);
-        Ok(!overdue.is_empty())
+        Ok(any)
     }
 
     /// To be called once at start. Parts that were not known to be on the disk are doubted
@@ -450,8 +495,11 @@ impl Drive {
 
 /// Whether the grant that made an upload still stands.
 async fn alive(tx: &mut Tx<'_>, u: &Upload) -> Result<bool, Error> {
+    if users::get(tx, u.user).await?.is_none_or(|u| u.is_disabled) {
+        return Ok(false);
+    }
     if u.grant.0 == 0 {
-        return Ok(users::get(tx, u.user).await?.is_some_and(|u| !u.is_disabled));
+        return Ok(true);
     }
     Ok(grants::get(tx, u.user, u.grant)
         .await?
@@ -466,7 +514,8 @@ enum Ending {
 
 async fn end(tx: &mut Tx<'_>, user: UserId, id: i64, how: Ending, now: i64) -> Result<bool, Error> {
     let owner = users::lock(tx, user).await?.ok_or(Error::NoUpload)?;
-    let Some(u) = rows::get(tx, user, id).await? else {
+    // Held: a part that is being noted is seen, or comes too late.
+    let Some(u) = rows::lock(tx, user, id).await? else {
         return match how {
             Ending::Aborted => Err(Error::NoUpload),
             Ending::Expired => Ok(false),
@@ -599,6 +648,8 @@ async fn at_hand(
     }
     if rules.trusting
         && let Some(b) = pantry_db::blobs::with_md5(tx, d.md5, d.size).await?
+        // Held, for nobody may name it any more, and the janitor come first.
+        && pantry_db::blobs::name(tx, b.hash).await?.is_some()
     {
         return Ok(Some(Content {
             hash: b.hash,
@@ -637,10 +688,10 @@ impl PartReceiver {
         if let Some((_, md5)) = &mut self.md5 {
             md5.update(bytes);
         }
-        self.writer
-            .write(bytes)
-            .await
-            .map_err(|e| self.drive.stage_error(&self.session, e))
+        match self.writer.write(bytes).await {
+            Ok(()) => Ok(()),
+            Err(e) => Err(self.drive.stage_error(&self.session, e).await),
+        }
     }
 
     /// The part is whole: acknowledges it, in place of an earlier one of its number.
@@ -672,7 +723,10 @@ impl PartReceiver {
                 });
             }
         }
-        let done = writer.finish().await.map_err(|e| drive.stage_error(&session, e))?;
+        let done = match writer.finish().await {
+            Ok(done) => done,
+            Err(e) => return Err(drive.stage_error(&session, e).await),
+        };
         let part = Part {
             seq,
             size: expected,
@@ -681,8 +735,23 @@ impl PartReceiver {
             synced: false,
             suspect: false,
         };
+        // A task of its own: if the caller goes away between the row and the memory of it, both are made.
+        let noted = tokio::spawn(async move {
+            let answer = drive.acknowledge(&session, part).await;
+            drop(claim);
+            answer
+        });
+        noted
+            .await
+            .map_err(|e| Error::Internal(format!("acknowledging a part: {e}")))?
+    }
+}
+
+impl Drive {
+    /// Notes a part whose bytes are there, in its row and in memory.
+    async fn acknowledge(&self, session: &Arc<Session>, part: Part) -> Result<PartReceived, Error> {
         let _one = session.acknowledging.lock().await;
-        let total = session.upload.parts;
+        let (seq, total) = (part.seq, session.upload.parts);
         if session.part(seq).is_some_and(|p| p.hash == part.hash) {
             // The same bytes again: what stands stays.
             return Ok(PartReceived {
@@ -693,8 +762,7 @@ impl PartReceiver {
         }
         let u = &session.upload;
         let args = (u.user, u.id, part.clone());
-        drive
-            .db()
+        self.db()
             .write(args, |tx, (user, id, part)| {
                 Box::pin(async move { note_part(tx, *user, *id, part).await.into() })
             })
@@ -702,15 +770,14 @@ impl PartReceiver {
         let counts = session.acknowledge(part.clone())?;
         if part.extent == 0 {
             let offset = u64::try_from((seq - 1) * u.chunk_size).unwrap_or(0);
-            let size = u64::try_from(expected).unwrap_or(0);
+            let size = u64::try_from(part.size).unwrap_or(0);
             // Only a hint that lets the disk begin early.
-            let _ = drive.blobs().start_writeback(session.stage, offset, size).await;
+            let _ = self.blobs().start_writeback(session.stage, offset, size).await;
         }
         if counts.sync_due {
-            let (drive, session) = (drive.clone(), session.clone());
+            let (drive, session) = (self.clone(), session.clone());
             tokio::spawn(async move { drive.sync_parts(&session).await });
         }
-        drop(claim);
         Ok(PartReceived {
             part: info(&part),
             received: counts.received,
@@ -732,18 +799,19 @@ async fn note_part(tx: &mut Tx<'_>, user: UserId, id: i64, part: &Part) -> Resul
 impl Drive {
     /// Writes the staged bytes through, and notes which parts are on the disk.
     async fn sync_parts(&self, session: &Session) {
-        let parts: Vec<Part> = session.parts();
+        let mut parts: Vec<Part> = session.parts();
+        parts.retain(|p| !p.synced);
         if self.blobs().stage_sync(session.stage).await.is_err() {
             // Not a loss: the parts stay doubted, and complete syncs again.
             return;
         }
-        let args = (session.upload.user, session.upload.id, parts);
+        let args = (session.upload.user, session.upload.id, parts.clone());
         let noted = self
             .db()
             .write(args, |tx, (user, id, parts)| {
                 Box::pin(async move {
                     let r: Result<(), Error> = async {
-                        for p in parts.iter().filter(|p| !p.synced) {
+                        for p in parts {
                             rows::mark_synced(tx, *user, *id, p.seq, p.hash).await?;
                         }
                         Ok(())
@@ -753,8 +821,9 @@ impl Drive {
                 })
             })
             .await;
-        if let Err(e) = noted {
-            tracing::debug!(error = %e, "could not note which parts are on the disk");
+        match noted {
+            Ok(()) => session.synced(&parts),
+            Err(e) => tracing::debug!(error = %e, "could not note which parts are on the disk"),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use pantry_blob::{Extent, Layout, StageKey, Store};
+use pantry_blob::{BlobError, Extent, Layout, StageKey, Store};
 use pantry_db::uploads::{Part, Upload};
 
 use super::hasher::{Hashing, Pool};
@@ -80,7 +80,11 @@ impl Session {
     ) -> Result<Arc<Self>, Error> {
         let stage = stage_key(&upload)?;
         let size = u64::try_from(upload.size).unwrap_or(0);
-        store.stage_create(stage, size).await?;
+        match store.stage_create(stage, size).await {
+            // Its bytes have their place already.
+            Err(BlobError::NoSpace) if !parts.is_empty() => {}
+            created => created?,
+        }
         let mut layout = Layout::new(size, u64::try_from(upload.chunk_size).unwrap_or(0))?;
         let mut next_side = 1;
         for p in &parts {
@@ -195,6 +199,19 @@ impl Session {
         };
         let at = changed.map(|seq| u64::try_from((seq - 1) * self.upload.chunk_size).unwrap_or(0));
         self.hashing.advance(layout, frontier, at);
+    }
+
+    /// Notes which of these parts are on the disk now, so that their rows are written once.
+    pub(super) fn synced(&self, parts: &[Part]) {
+        let mut s = self.lock();
+        for p in parts {
+            if let Some(stands) = s.parts.get_mut(&p.seq)
+                && stands.hash == p.hash
+                && stands.extent == p.extent
+            {
+                stands.synced = true;
+            }
+        }
     }
 
     fn idle_since(&self) -> Option<i64> {

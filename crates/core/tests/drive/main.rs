@@ -1,6 +1,9 @@
 //! The tests of the drive's rules, on both row engines, in one binary.
 
+mod books;
 mod common;
+mod copies;
+mod races;
 mod tree;
 mod uploads;
 
