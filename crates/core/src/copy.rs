@@ -349,7 +349,10 @@ impl Todo {
 impl Plan {
     fn actor(&self, job: &Job) -> Actor {
         if self.grant == 0 {
-            return Actor::person(job.user);
+            return match job.client_id.as_str() {
+                "" => Actor::person(job.user),
+                app => Actor::weipan(job.user, app.to_owned()),
+            };
         }
         Actor::app(
             job.user,

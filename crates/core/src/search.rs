@@ -1,7 +1,7 @@
 //! Finding files by name: by the index, or in a small folder by walking it.
 //! Must not show what the caller may not read, nor count it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 use pantry_db::{
     Tx, nodes,
@@ -153,9 +153,8 @@ async fn keep(
     if !node.live {
         return Ok(());
     }
-    if !folders.contains_key(&node.parent) {
-        let place = entry.place(tx, node.parent).await?;
-        folders.insert(node.parent, place);
+    if let hash_map::Entry::Vacant(free) = folders.entry(node.parent) {
+        free.insert(entry.place(tx, node.parent).await?);
     }
     if let Some(Some(folder)) = folders.get(&node.parent)
         && entry.reaches(Need::Read, folder.sandbox)

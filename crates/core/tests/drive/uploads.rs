@@ -229,7 +229,7 @@ async fn parallel_uploads_never_exceed_the_quota(on: On) {
     let one = |n: u32| {
         let (b, me) = (&b, me.clone());
         async move {
-            let bytes = noise(8, 20_000 + n as usize * 0);
+            let bytes = noise(8, 20_000);
             let mut bytes = bytes;
             bytes[..4].copy_from_slice(&n.to_le_bytes());
             let d = declared(&format!("f{n}"), 20_000, md5_of(&bytes));
