@@ -312,8 +312,7 @@ fn signature_bytes(text: &str) -> Option<Vec<u8>> {
     }
     let text = text
         .trim_end_matches('=')
-        .replace(' ', "+")
-        .replace('-', "+")
+        .replace([' ', '-'], "+")
         .replace('_', "/");
     base64s::STANDARD_NO_PAD.decode(text).ok()
 }
