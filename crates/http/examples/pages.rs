@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 
-use pantry_http::html::{ASSET_PREFIX, AppView, Lang, asset, consent, device, error, home, lang, layout, login, setup, share};
+use pantry_http::html::{
+    ASSET_PREFIX, AppView, Lang, asset, consent, device, error, home, lang, layout, login, setup, share,
+};
 
 #[path = "../src/html/samples.rs"]
 mod samples;

@@ -3,32 +3,35 @@
 //! same precreate can answer the same upload; only its hash is stored, and it is never logged.
 //! Must not know HTTP; parts come as slices.
 
+mod begin;
 mod complete;
 mod content;
 pub mod hasher;
+mod receive;
 mod session;
 
 use std::sync::Arc;
 
 use md5::Digest as _;
-use pantry_blob::{BlobError, PartWriter};
+use pantry_blob::BlobError;
 use pantry_db::{
-    Tx, grants, nodes,
+    Tx, grants,
     uploads::{self as rows, Part, Upload, UploadState},
-    users, versions,
+    users,
 };
 use pantry_types::{Blake3, Md5, Name, UserId, limits, random};
 
 use crate::{
     Actor, Drive, Error,
-    access::{self, Need},
-    contents::{Content, EMPTY_MD5, Rules, guess_mime, put_file, reserve},
-    files::{FolderRef, OnConflict, slot, target},
+    contents::EMPTY_MD5,
+    files::{FolderRef, OnConflict},
     item::Item,
 };
+use begin::{Begun, Precreate};
 pub(crate) use complete::From;
 pub use content::ContentReceiver;
-use session::{Claim, Session, Sessions, extent_of};
+pub use receive::PartReceiver;
+use session::{Session, Sessions, extent_of};
 
 /// What runs for all uploads of the process.
 #[derive(Debug)]
@@ -181,7 +184,9 @@ impl Drive {
         let now = args.now;
         let made = self
             .db()
-            .write(args, |tx, a| Box::pin(async move { precreate(tx, a).await.into() }))
+            .write(args, |tx, a| {
+                Box::pin(async move { begin::precreate(tx, a).await.into() })
+            })
             .await?;
         Ok(match made {
             Begun::Instant(item) => Precreated::Instant(*item),
@@ -534,299 +539,7 @@ async fn end(tx: &mut Tx<'_>, user: UserId, id: i64, how: Ending, now: i64) -> R
     Ok(true)
 }
 
-struct Precreate {
-    actor: Actor,
-    folder: FolderRef,
-    declared: Declared,
-    salt: Vec<u8>,
-    secret_hash: Vec<u8>,
-    now: i64,
-    seconds: i64,
-    rules: Rules,
-}
-
-enum Begun {
-    Instant(Box<Item>),
-    Upload(Box<Upload>),
-}
-
-async fn precreate(tx: &mut Tx<'_>, a: &Precreate) -> Result<Begun, Error> {
-    let d = &a.declared;
-    let mut entry = access::enter_write(tx, &a.actor, a.now).await?;
-    let folder = target(tx, &mut entry, &a.folder).await?;
-    // The depth is looked at now, so that nobody uploads what cannot be put there.
-    let probe = nodes::Node {
-        name: d.name.as_str().to_owned(),
-        ..folder.node.clone()
-    };
-    let mut above = vec![folder.node.clone()];
-    above.extend(folder.above.iter().cloned());
-    access::check_depth(&access::Place {
-        node: probe,
-        above,
-        sandbox: folder.sandbox,
-    })?;
-    let kind = nodes::Kind::File;
-    slot(tx, &entry, &folder, &d.name, kind, d.on_conflict, None).await?;
-    let mime = d.mime.clone().unwrap_or_else(|| guess_mime(d.name.as_str()));
-    let content = match d.size {
-        0 => Some(Content::empty(mime.clone())),
-        _ => at_hand(tx, &entry, d, &mime, &a.rules).await?,
-    };
-    if let Some(content) = content {
-        let place = put_file(tx, &mut entry, &folder, &d.name, &content, d.on_conflict, &a.rules).await?;
-        let item = Item::of(&place, entry.user.root_id);
-        entry.close(tx).await?;
-        return Ok(Begun::Instant(Box::new(item)));
-    }
-    let same = rows::open_for(tx, entry.user.id, folder.node.id, d.name.as_str())
-        .await?
-        .into_iter()
-        .find(|u| {
-            u.grant == a.actor.grant()
-                && u.epoch == a.actor.epoch()
-                && u.scopes == a.actor.scopes()
-                && u.size == d.size
-                && u.md5 == d.md5
-                && u.on_conflict == d.on_conflict.code()
-                && u.expires_at > a.now
-        });
-    if let Some(u) = same {
-        entry.close(tx).await?;
-        return Ok(Begun::Upload(Box::new(u)));
-    }
-    reserve(tx, &mut entry, d.size).await?;
-    let (chunk_size, parts) = limits::chunk_size(u64::try_from(d.size).unwrap_or(0));
-    let upload = Upload {
-        user: entry.user.id,
-        id: pantry_db::dialect::next_id(tx).await?,
-        secret_hash: a.secret_hash.clone(),
-        salt: a.salt.clone(),
-        state: UploadState::Open,
-        grant: a.actor.grant(),
-        epoch: a.actor.epoch(),
-        client_id: a.actor.client_id().to_owned(),
-        scopes: a.actor.scopes(),
-        parent: folder.node.id,
-        name: d.name.as_str().to_owned(),
-        size: d.size,
-        md5: d.md5,
-        mime,
-        chunk_size: i64::try_from(chunk_size).unwrap_or(i64::MAX),
-        parts: i64::try_from(parts).unwrap_or(i64::MAX),
-        on_conflict: d.on_conflict.code(),
-        created_at: a.now,
-        expires_at: a.now + a.seconds,
-        node: pantry_types::NodeId(0),
-        path: String::new(),
-        stored: None,
-    };
-    rows::insert(tx, &upload).await?;
-    entry.close(tx).await?;
-    Ok(Begun::Upload(Box::new(upload)))
-}
-
-/// A content with the declared hash that the caller may read already (or, in a trusting
-/// house, that anybody has). Nothing else is instant: a hash alone must not give content away.
-async fn at_hand(
-    tx: &mut Tx<'_>,
-    entry: &access::Entry<'_>,
-    d: &Declared,
-    mime: &str,
-    rules: &Rules,
-) -> Result<Option<Content>, Error> {
-    for v in versions::with_md5(tx, entry.user.id, d.md5, d.size, 50).await? {
-        let Some(place) = entry.place(tx, v.node).await? else {
-            continue;
-        };
-        if entry.reaches(Need::Read, place.sandbox) {
-            return Ok(Some(Content {
-                mime: mime.to_owned(),
-                ..Content::of(&v)
-            }));
-        }
-    }
-    if rules.trusting
-        && let Some(b) = pantry_db::blobs::with_md5(tx, d.md5, d.size).await?
-        // Held, for nobody may name it any more, and the janitor come first.
-        && pantry_db::blobs::name(tx, b.hash).await?.is_some()
-    {
-        return Ok(Some(Content {
-            hash: b.hash,
-            size: b.size,
-            md5: b.md5,
-            sha1: b.sha1,
-            mime: mime.to_owned(),
-        }));
-    }
-    Ok(None)
-}
-
-/// A part on its way. Dropped before `finish`, it leaves no trace.
-#[derive(Debug)]
-pub struct PartReceiver {
-    drive: Drive,
-    session: Arc<Session>,
-    claim: Claim,
-    writer: PartWriter,
-    seq: i64,
-    expected: i64,
-    md5: Option<(Md5, md5::Md5)>,
-}
-
-impl PartReceiver {
-    /// Takes the next bytes, in the order of the part.
-    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let so_far = self.writer.written();
-        if so_far + bytes.len() as u64 > u64::try_from(self.expected).unwrap_or(0) {
-            return Err(Error::PartLength {
-                seq: self.seq,
-                expected: self.expected,
-                actual: None,
-            });
-        }
-        if let Some((_, md5)) = &mut self.md5 {
-            md5.update(bytes);
-        }
-        match self.writer.write(bytes).await {
-            Ok(()) => Ok(()),
-            Err(e) => Err(self.drive.stage_error(&self.session, e).await),
-        }
-    }
-
-    /// The part is whole: acknowledges it, in place of an earlier one of its number.
-    pub async fn finish(self) -> Result<PartReceived, Error> {
-        let Self {
-            drive,
-            session,
-            claim,
-            writer,
-            seq,
-            expected,
-            md5,
-        } = self;
-        let written = i64::try_from(writer.written()).unwrap_or(0);
-        if written != expected {
-            return Err(Error::PartLength {
-                seq,
-                expected,
-                actual: Some(written),
-            });
-        }
-        if let Some((declared, md5)) = md5 {
-            let actual = Md5(md5.finalize().into());
-            if actual != declared {
-                return Err(Error::HashMismatch {
-                    algorithm: "MD5",
-                    expected: declared.to_string(),
-                    actual: actual.to_string(),
-                });
-            }
-        }
-        let done = match writer.finish().await {
-            Ok(done) => done,
-            Err(e) => return Err(drive.stage_error(&session, e).await),
-        };
-        let part = Part {
-            seq,
-            size: expected,
-            hash: Blake3(done.blake3),
-            extent: claim.extent,
-            synced: false,
-            suspect: false,
-        };
-        // A task of its own: if the caller goes away between the row and the memory of it, both are made.
-        let noted = tokio::spawn(async move {
-            let answer = drive.acknowledge(&session, part).await;
-            drop(claim);
-            answer
-        });
-        noted
-            .await
-            .map_err(|e| Error::Internal(format!("acknowledging a part: {e}")))?
-    }
-}
-
 impl Drive {
-    /// Notes a part whose bytes are there, in its row and in memory.
-    async fn acknowledge(&self, session: &Arc<Session>, part: Part) -> Result<PartReceived, Error> {
-        let _one = session.acknowledging.lock().await;
-        let (seq, total) = (part.seq, session.upload.parts);
-        if session.part(seq).is_some_and(|p| p.hash == part.hash) {
-            // The same bytes again: what stands stays.
-            return Ok(PartReceived {
-                part: info(&part),
-                received: session.received(),
-                total,
-            });
-        }
-        let u = &session.upload;
-        let args = (u.user, u.id, part.clone());
-        self.db()
-            .write(args, |tx, (user, id, part)| {
-                Box::pin(async move { note_part(tx, *user, *id, part).await.into() })
-            })
-            .await?;
-        let counts = session.acknowledge(part.clone())?;
-        if part.extent == 0 {
-            let offset = u64::try_from((seq - 1) * u.chunk_size).unwrap_or(0);
-            let size = u64::try_from(part.size).unwrap_or(0);
-            // Only a hint that lets the disk begin early.
-            let _ = self.blobs().start_writeback(session.stage, offset, size).await;
-        }
-        if counts.sync_due {
-            let (drive, session) = (self.clone(), session.clone());
-            tokio::spawn(async move { drive.sync_parts(&session).await });
-        }
-        Ok(PartReceived {
-            part: info(&part),
-            received: counts.received,
-            total,
-        })
-    }
-}
-
-async fn note_part(tx: &mut Tx<'_>, user: UserId, id: i64, part: &Part) -> Result<(), Error> {
-    // The row tells whether the upload was completed or aborted meanwhile; locked, so that it stays so.
-    let u = rows::lock(tx, user, id).await?.ok_or(Error::NoUpload)?;
-    match u.state {
-        UploadState::Open => Ok(rows::put_part(tx, user, id, part).await?),
-        UploadState::Completed => Err(Error::UploadCompleted),
-        UploadState::Expired => Err(Error::UploadExpired),
-    }
-}
-
-impl Drive {
-    /// Writes the staged bytes through, and notes which parts are on the disk.
-    async fn sync_parts(&self, session: &Session) {
-        let mut parts: Vec<Part> = session.parts();
-        parts.retain(|p| !p.synced);
-        if self.blobs().stage_sync(session.stage).await.is_err() {
-            // Not a loss: the parts stay doubted, and complete syncs again.
-            return;
-        }
-        let args = (session.upload.user, session.upload.id, parts.clone());
-        let noted = self
-            .db()
-            .write(args, |tx, (user, id, parts)| {
-                Box::pin(async move {
-                    let r: Result<(), Error> = async {
-                        for p in parts {
-                            rows::mark_synced(tx, *user, *id, p.seq, p.hash).await?;
-                        }
-                        Ok(())
-                    }
-                    .await;
-                    r.into()
-                })
-            })
-            .await;
-        match noted {
-            Ok(()) => session.synced(&parts),
-            Err(e) => tracing::debug!(error = %e, "could not note which parts are on the disk"),
-        }
-    }
-
     /// The scopes an upload carries, as an actor.
     fn upload_actor(u: &Upload) -> Actor {
         if u.grant.0 == 0 {

@@ -310,10 +310,7 @@ fn signature_bytes(text: &str) -> Option<Vec<u8>> {
     {
         return Some(bytes);
     }
-    let text = text
-        .trim_end_matches('=')
-        .replace([' ', '-'], "+")
-        .replace('_', "/");
+    let text = text.trim_end_matches('=').replace([' ', '-'], "+").replace('_', "/");
     base64s::STANDARD_NO_PAD.decode(text).ok()
 }
 
