@@ -127,15 +127,15 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             add(writes::contents(&bench, engine).await?);
         }
         if wanted("pages") || wanted("trees") {
-            let house = seed::house(&bench, engine).await?;
+            let houses = seed::Houses::new(&bench, engine).await?;
             if wanted("pages") {
-                add(pages::measure(&bench, &house).await?);
+                add(pages::measure(&bench, &houses).await?);
             }
             if wanted("trees") {
-                add(trees::measure(&bench, &house).await?);
+                add(trees::measure(&bench, &houses).await?);
             }
             eprintln!("checking the books of the large tree");
-            house.check()?;
+            houses.check()?;
         }
     }
     if cli.json {

@@ -1,4 +1,4 @@
-//! Pages of a very large folder beside those of a small one.
+//! Pages of a very large folder beside those of a small one, in a small drive.
 //! Must not know how a page is found.
 
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::{
     client::Connection,
     house::{House, Server},
     report::{Figure, Spread, Target},
-    seed::{BIG, SMALL, SMALL_ENTRIES},
+    seed::{Houses, LISTED, SMALL_ENTRIES},
 };
 
 /// Entries of a page; the small folder has just as many.
@@ -21,54 +21,62 @@ const LIMIT: usize = SMALL_ENTRIES;
 const REQUESTS: usize = 300;
 
 /// Measures first and last page.
-pub async fn measure(bench: &Bench, house: &House) -> anyhow::Result<Vec<Figure>> {
-    let server = house.serve()?;
-    let mut connection = Connection::open(server.address).await?;
-    let target = |folder: &str, rest: &str| format!("/v1/files?path=/{folder}/list&limit={LIMIT}{rest}");
+pub async fn measure(bench: &Bench, houses: &Houses) -> anyhow::Result<Vec<Figure>> {
+    let (large, small) = (houses.large.serve()?, houses.small.serve()?);
+    let mut connections = [
+        Connection::open(small.address).await?,
+        Connection::open(large.address).await?,
+    ];
+    let target = |rest: &str| format!("/v1/files?path=/{LISTED}/list&limit={LIMIT}{rest}");
     // By number only here: it costs what it skips.
     let before = bench.entries.div_ceil(LIMIT) - 1;
     let page = page(
-        house,
-        &server,
-        &mut connection,
-        &target(BIG, &format!("&page={before}")),
+        &houses.large,
+        &large,
+        &mut connections[1],
+        &target(&format!("&page={before}")),
     )
     .await?;
     let cursor = page["next_cursor"].as_str().context("no cursor to the last page")?;
-    let targets = [
-        target(SMALL, ""),
-        target(BIG, ""),
-        target(BIG, &format!("&cursor={}", cursor.replace('+', "%2B"))),
+    let last = target(&format!("&cursor={}", cursor.replace('+', "%2B")));
+    // In turns: the small drive, and the large one's first and last page.
+    let sides = [(&houses.small, &small), (&houses.large, &large)];
+    let asked = [
+        (0, target(""), LIMIT),
+        (1, target(""), LIMIT),
+        (1, last, bench.entries - before * LIMIT),
     ];
-    for (n, target) in targets.iter().enumerate() {
-        let page = self::page(house, &server, &mut connection, target).await?;
+    let mut requests = Vec::new();
+    for (which, target, wanted) in asked {
+        let (house, server) = sides[which];
+        let page = self::page(house, server, &mut connections[which], &target).await?;
         let entries = page["files"].as_array().map_or(0, Vec::len);
-        let wanted = if n == 2 { bench.entries - before * LIMIT } else { LIMIT };
         ensure!(entries == wanted, "a page has {entries} entries instead of {wanted}");
+        requests.push((which, house.request(server, "GET", &target, None)));
     }
-    let requests = targets.map(|target| house.request(&server, "GET", &target, None));
     let rounds = bench
         .rounds("pages", async |_| {
             let mut times = [const { Vec::new() }; 3];
             for _ in 0..REQUESTS {
-                for (times, request) in times.iter_mut().zip(&requests) {
+                for (times, (which, request)) in times.iter_mut().zip(&requests) {
                     let asked = Instant::now();
-                    ensure!(connection.ask(request).await? == 200, "a page was refused");
+                    ensure!(connections[*which].ask(request).await? == 200, "a page was refused");
                     times.push(asked.elapsed().as_secs_f64() * 1e3);
                 }
             }
             Ok(times.map(|times| Spread::of(times).median))
         })
         .await?;
-    server.stop()?;
+    large.stop()?;
+    small.stop()?;
     let figure = |name, which: usize, page: &str| {
         let ratios: Vec<f64> = rounds.iter().map(|times| times[which] / times[0]).collect();
         let what = format!(
-            "{page} page ({LIMIT} entries) of a folder with {} ÷ the page of a folder with {SMALL_ENTRIES}",
+            "{page} page ({LIMIT} entries) of a folder with {} ÷ the page of a folder with {SMALL_ENTRIES} in a drive of its own",
             bench.entries
         );
         Figure::new(name, what, Target::AtMost(1.5), &ratios)
-            .on(house.engine)
+            .on(houses.large.engine)
             .part("large", "ms", rounds.iter().map(|times| times[which]))
             .part("small", "ms", rounds.iter().map(|times| times[0]))
     };

@@ -1,4 +1,4 @@
-//! A drive with very many nodes, written straight into the rows while no server runs.
+//! Drives with very many nodes and with few, written straight into the rows while no server runs.
 //! Owns that the books balance afterwards (`pantryd check` says so); must hold no SQL.
 
 use std::time::Instant;
@@ -29,26 +29,52 @@ use crate::{
 /// Files written by one transaction.
 const BATCH: usize = 5_000;
 
-/// The folders at the root, and what lies in the one folder of each: `/big/list` and so on.
-pub const BIG: &str = "big";
-/// Holds `list` with a hundred files.
-pub const SMALL: &str = "small";
-/// Holds `list` with nine files: ten nodes below it.
+/// A folder at the root, with a folder `list` in it that holds the entries.
+pub const LISTED: &str = "listed";
+/// The same, with nine entries: ten nodes below it. Only in the small drive.
 pub const TINY: &str = "tiny";
-/// Empty: where the others are moved to.
+/// Where others are moved to.
 pub const ELSEWHERE: &str = "elsewhere";
 
-/// Entries of the small list.
+/// Entries of the small drive's list.
 pub const SMALL_ENTRIES: usize = 100;
+
+/// A drive with very many nodes and one with few. They are two, because a cost that grows with the whole account would
+/// slow a small folder beside the large one just as much, and no ratio would show it.
+#[derive(Debug)]
+pub struct Houses {
+    /// With very many.
+    pub large: House,
+    /// With few.
+    pub small: House,
+}
+
+impl Houses {
+    /// Makes both.
+    pub async fn new(bench: &Bench, engine: Engine) -> anyhow::Result<Self> {
+        let large = [(LISTED, bench.entries), (ELSEWHERE, 0)];
+        let small = [(LISTED, SMALL_ENTRIES), (TINY, 9), (ELSEWHERE, 0)];
+        Ok(Self {
+            large: house(bench, engine, &large).await?,
+            small: house(bench, engine, &small).await?,
+        })
+    }
+
+    /// Fails if the books of either do not balance.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.large.check()?;
+        self.small.check()
+    }
+}
 
 const NOW: i64 = 1_700_000_000;
 const CONTENT: &[u8] = b"Every seeded file has this content.\n";
 
-/// Makes the drive.
-pub async fn house(bench: &Bench, engine: Engine) -> anyhow::Result<House> {
+async fn house(bench: &Bench, engine: Engine, folders: &[(&'static str, usize)]) -> anyhow::Result<House> {
     let house = House::new(bench, engine).await?;
     let started = Instant::now();
-    eprintln!("seeding {} files on {}", bench.entries, engine.name());
+    let files: usize = folders.iter().map(|(_, entries)| entries).sum();
+    eprintln!("seeding {files} files on {}", engine.name());
     let db = Db::open(&house.database()?, DbOptions::default()).await?;
     let user = UserId(house.user);
     let blob = blob();
@@ -56,7 +82,7 @@ pub async fn house(bench: &Bench, engine: Engine) -> anyhow::Result<House> {
         Box::pin(async move { add_blob(tx, blob).await.into() })
     })
     .await?;
-    for (name, entries) in [(BIG, bench.entries), (SMALL, SMALL_ENTRIES), (TINY, 9), (ELSEWHERE, 0)] {
+    for &(name, entries) in folders {
         let list = db
             .write((user, name), |tx, (user, name)| {
                 Box::pin(async move { add_top(tx, *user, name).await.into() })

@@ -1,4 +1,4 @@
-//! Moving, deleting and restoring a folder with very many nodes below it beside one with ten.
+//! Moving, deleting and restoring a folder with very many nodes below it beside one with ten, in a small drive.
 //! Must not know how the rows move.
 
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::{
     client::Connection,
     house::{House, Server},
     report::{Figure, Spread, Target},
-    seed::{BIG, ELSEWHERE, TINY},
+    seed::{ELSEWHERE, Houses, LISTED, TINY},
 };
 
 /// Times that each folder is moved (there and back), deleted and restored in a round.
@@ -19,64 +19,82 @@ const TURNS: usize = 40;
 const NAMES: [&str; 3] = ["moving", "deleting", "restoring"];
 
 /// Measures all three.
-pub async fn measure(bench: &Bench, house: &House) -> anyhow::Result<Vec<Figure>> {
-    let server = house.serve()?;
-    let mut connection = Connection::open(server.address).await?;
-    let listing = house.call(&server, "GET", "/v1/files?path=/&limit=200", None).await?;
-    let id = |name: &str| {
-        let mut folders = listing["folders"].as_array()?.iter();
-        folders.find(|folder| folder["name"] == name)?["id"].as_i64()
-    };
-    let (big, tiny) = id(BIG).zip(id(TINY)).context("the seeded folders are not there")?;
+pub async fn measure(bench: &Bench, houses: &Houses) -> anyhow::Result<Vec<Figure>> {
+    let (large, small) = (houses.large.serve()?, houses.small.serve()?);
+    let mut sides = [
+        Side::new(&houses.large, &large, LISTED).await?,
+        Side::new(&houses.small, &small, TINY).await?,
+    ];
     let rounds = bench
         .rounds("trees", async |_| {
             let mut times = [const { [const { Vec::new() }; 3] }; 2];
             for _ in 0..TURNS {
-                for (times, id) in times.iter_mut().zip([big, tiny]) {
-                    turn(house, &server, &mut connection, id, times).await?;
+                for (times, side) in times.iter_mut().zip(&mut sides) {
+                    side.turn(times).await?;
                 }
             }
             Ok(times.map(|times| times.map(|times| Spread::of(times).median)))
         })
         .await?;
-    server.stop()?;
+    drop(sides);
+    large.stop()?;
+    small.stop()?;
     let figures = NAMES.iter().enumerate().map(|(n, doing)| {
         let ratios: Vec<f64> = rounds.iter().map(|[big, tiny]| big[n] / tiny[n]).collect();
         let what = format!(
-            "{doing} a folder with {} nodes below it ÷ one with 10",
+            "{doing} a folder with {} nodes below it ÷ one with 10 in a drive of its own",
             bench.entries + 1
         );
         Figure::new("trees", what, Target::AtMost(2.0), &ratios)
-            .on(house.engine)
+            .on(houses.large.engine)
             .part("large", "ms", rounds.iter().map(|[big, _]| big[n]))
             .part("small", "ms", rounds.iter().map(|[_, tiny]| tiny[n]))
     });
     Ok(figures.collect())
 }
 
-/// Moves a folder there and back, deletes and restores it.
-async fn turn(
-    house: &House,
-    server: &Server,
-    connection: &mut Connection,
+/// One of the two folders that are compared.
+struct Side<'a> {
+    house: &'a House,
+    server: &'a Server,
+    connection: Connection,
     id: i64,
-    [moving, deleting, restoring]: &mut [Vec<f64>; 3],
-) -> anyhow::Result<()> {
-    let there = format!("action=move&folder_ids[]={id}&dest_path=/{ELSEWHERE}");
-    let back = format!("action=move&folder_ids[]={id}&dest_path=/");
-    let delete = format!("action=delete&folder_ids[]={id}");
-    let restore = format!("folder_ids[]={id}");
-    for (target, form, times) in [
-        ("/v1/files/manage", &there, 0),
-        ("/v1/files/manage", &back, 0),
-        ("/v1/files/manage", &delete, 1),
-        ("/v1/bin/restore", &restore, 2),
-    ] {
-        let request = house.request(server, "POST", target, Some(form));
-        let asked = Instant::now();
-        connection.data(&request).await?;
-        let took = asked.elapsed().as_secs_f64() * 1e3;
-        [&mut *moving, &mut *deleting, &mut *restoring][times].push(took);
+}
+
+impl<'a> Side<'a> {
+    async fn new(house: &'a House, server: &'a Server, name: &str) -> anyhow::Result<Self> {
+        let listing = house.call(server, "GET", "/v1/files?path=/&limit=200", None).await?;
+        let mut folders = listing["folders"].as_array().context("no folders")?.iter();
+        let folder = folders.find(|folder| folder["name"] == name);
+        Ok(Self {
+            house,
+            server,
+            connection: Connection::open(server.address).await?,
+            id: folder
+                .and_then(|folder| folder["id"].as_i64())
+                .context("no such folder")?,
+        })
     }
-    Ok(())
+
+    /// Moves the folder there and back, deletes and restores it.
+    async fn turn(&mut self, [moving, deleting, restoring]: &mut [Vec<f64>; 3]) -> anyhow::Result<()> {
+        let id = self.id;
+        let there = format!("action=move&folder_ids[]={id}&dest_path=/{ELSEWHERE}");
+        let back = format!("action=move&folder_ids[]={id}&dest_path=/");
+        let delete = format!("action=delete&folder_ids[]={id}");
+        let restore = format!("folder_ids[]={id}");
+        moving.push(self.timed("/v1/files/manage", &there).await?);
+        moving.push(self.timed("/v1/files/manage", &back).await?);
+        deleting.push(self.timed("/v1/files/manage", &delete).await?);
+        restoring.push(self.timed("/v1/bin/restore", &restore).await?);
+        Ok(())
+    }
+
+    /// Milliseconds until a call is answered.
+    async fn timed(&mut self, target: &str, form: &str) -> anyhow::Result<f64> {
+        let request = self.house.request(self.server, "POST", target, Some(form));
+        let asked = Instant::now();
+        self.connection.data(&request).await?;
+        Ok(asked.elapsed().as_secs_f64() * 1e3)
+    }
 }
