@@ -1,5 +1,5 @@
 //! Every published number of every method, provoked; but for those that cannot come about here, which stand with a dash in the
-//! documentation, and 104, whose full disk the unit test of the table stands in for.
+//! documentation, and 104: a disk that is full is not made here.
 
 use pantry_testkit::Engine;
 use pantry_types::Scopes;
