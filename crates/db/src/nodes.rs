@@ -153,14 +153,15 @@ pub async fn get(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<Option<Nod
 /// The node and what it lies in, from itself up to the root (or to the top of
 /// what lies in the bin). Empty if there is no such node.
 pub async fn lineage(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<Vec<Node>, DbError> {
+    // CROSS JOIN: SQLite would otherwise walk all nodes of the person and look each up in the few of `up`.
     // 4096 bounds a walk through rows that a fault might have tied in a ring.
     let sql = concat!(
         "WITH RECURSIVE up(at, depth) AS (VALUES (CAST($2 AS BIGINT), CAST(0 AS BIGINT)) \
-         UNION ALL SELECT n.parent_id, up.depth + 1 FROM up JOIN nodes n \
-         ON n.user_id = $1 AND n.id = up.at WHERE up.depth < 4096 AND n.parent_id > 0) \
+         UNION ALL SELECT n.parent_id, up.depth + 1 FROM up CROSS JOIN nodes n \
+         WHERE n.user_id = $1 AND n.id = up.at AND up.depth < 4096 AND n.parent_id > 0) \
          SELECT ",
         columns!("n."),
-        " FROM up JOIN nodes n ON n.user_id = $1 AND n.id = up.at ORDER BY up.depth"
+        " FROM up CROSS JOIN nodes n WHERE n.user_id = $1 AND n.id = up.at ORDER BY up.depth"
     );
     tx.query(sql, &[&user.0, &id.0], map).await
 }
