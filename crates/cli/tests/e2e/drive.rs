@@ -190,7 +190,8 @@ impl Gate {
         self.with(|state| state.left = bytes);
     }
 
-    /// Lets everything through.
+    /// Lets everything through that comes from now on. What is held is lost with its connection: the sockets on the way may
+    /// hold a whole part of a sender that was killed, and it must not arrive after all.
     pub fn open(&self) {
         self.with(|state| (state.left, state.is_holding) = (u64::MAX, false));
     }
@@ -202,15 +203,20 @@ impl Gate {
         drop(waited.expect("no panic while it is held"));
     }
 
-    /// Waits until `bytes` may pass.
-    fn pass(&self, bytes: u64) {
+    /// Whether `bytes` may pass; where they may not, after the gate was opened.
+    fn pass(&self, bytes: u64) -> bool {
         let mut state = self.state.0.lock().expect("no panic while it is held");
-        while state.left < bytes {
+        if state.left < bytes {
+            // What is left is not for those that come later.
+            state.left = 0;
             state.is_holding = true;
             self.state.1.notify_all();
-            state = self.state.1.wait(state).expect("no panic while it is held");
+            let opened = self.state.1.wait_while(state, |state| state.is_holding);
+            drop(opened.expect("no panic while it is held"));
+            return false;
         }
         state.left -= bytes;
+        true
     }
 
     fn carry(&self, client: TcpStream) {
@@ -219,14 +225,16 @@ impl Gate {
         let (back_from, back_to) = (server.try_clone().expect("cloned"), client.try_clone().expect("cloned"));
         let gate = self.clone();
         thread::spawn(move || copy(client, server, |bytes| gate.pass(bytes)));
-        thread::spawn(move || copy(back_from, back_to, |_| {}));
+        thread::spawn(move || copy(back_from, back_to, |_| true));
     }
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream, pass: impl Fn(u64)) {
+fn copy(mut from: TcpStream, mut to: TcpStream, pass: impl Fn(u64) -> bool) {
     let mut block = vec![0; 64 * 1024];
     while let Ok(n @ 1..) = from.read(&mut block) {
-        pass(n as u64);
+        if !pass(n as u64) {
+            break;
+        }
         if to.write_all(&block[..n]).is_err() {
             break;
         }
