@@ -18,7 +18,7 @@ use crate::{
 const LIMIT: usize = SMALL_ENTRIES;
 
 /// Requests of each kind in a round.
-const REQUESTS: usize = 300;
+const REQUESTS: usize = 100;
 
 /// Measures first and last page.
 pub async fn measure(bench: &Bench, houses: &Houses) -> anyhow::Result<Vec<Figure>> {

@@ -34,7 +34,7 @@ impl Target {
 }
 
 /// The middle of several values, with the least and the greatest.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Spread {
     /// The median.
     pub median: f64,
@@ -42,23 +42,27 @@ pub struct Spread {
     pub low: f64,
     /// The greatest.
     pub high: f64,
+    /// All of them, in the order of the rounds: what drifts shows only here.
+    pub values: Vec<f64>,
 }
 
 impl Spread {
     /// Of at least one value; not a number where there is none.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.into_iter().collect();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        let median = match values.len() {
+        let values: Vec<f64> = values.into_iter().collect();
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        let median = match sorted.len() {
             0 => f64::NAN,
-            n if n % 2 == 1 => values[middle],
-            _ => f64::midpoint(values[middle - 1], values[middle]),
+            n if n % 2 == 1 => sorted[middle],
+            _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
         };
         Self {
             median,
-            low: values.first().copied().unwrap_or(f64::NAN),
-            high: values.last().copied().unwrap_or(f64::NAN),
+            low: sorted.first().copied().unwrap_or(f64::NAN),
+            high: sorted.last().copied().unwrap_or(f64::NAN),
+            values,
         }
     }
 }
@@ -111,8 +115,8 @@ impl Figure {
             what: what.into(),
             unit: "",
             target,
-            spread,
             met: target.met(spread.median),
+            spread,
             rounds: values.len(),
             parts: Vec::new(),
             load: load_average(),
@@ -200,7 +204,7 @@ fn line(figure: &Figure) -> String {
         .parts
         .iter()
         .map(|part| {
-            let s = part.spread;
+            let s = &part.spread;
             let (middle, low, high) = (number(s.median), number(s.low), number(s.high));
             format!("{} {middle} {} ({low}–{high})", part.what, part.unit)
         })

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Times that each folder is moved (there and back), deleted and restored in a round.
-const TURNS: usize = 40;
+const TURNS: usize = 15;
 
 const NAMES: [&str; 3] = ["moving", "deleting", "restoring"];
 
