@@ -164,6 +164,21 @@ impl<'a> Tx<'a> {
         self.keep(result)
     }
 
+    /// Runs a statement with one number on SQLite, and says how often that prepared it anew.
+    #[cfg(test)]
+    pub(crate) fn prepared_anew(&mut self, sql: &str, number: i64) -> Result<i32, DbError> {
+        let Conn::Sqlite(conn, _) = &self.conn else {
+            return Ok(0);
+        };
+        let mut statement = conn.prepare_cached(sql)?;
+        bind(&mut statement, &[&number])?;
+        {
+            let mut rows = statement.raw_query();
+            while rows.next()?.is_some() {}
+        }
+        Ok(statement.reset_status(rusqlite::StatementStatus::RePrepare))
+    }
+
     fn usable(&self) -> Result<(), DbError> {
         match &self.failed {
             None => Ok(()),

@@ -208,6 +208,7 @@ impl Reader {
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         conn.busy_timeout(of.busy_timeout)?;
+        super::plan_once(&conn)?;
         conn.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cache_size = -2048;")?;
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
         let cap = Arc::new(Cap::default());

@@ -660,3 +660,22 @@ async fn file_is_its_owners_alone_and_a_missing_folder_is_said() {
         .unwrap();
     assert!(e.to_string().contains("folder must exist"), "{e}");
 }
+
+/// How often a statement with a bound limit was prepared anew in ten runs, on the writer's connection and on a reader's.
+#[tokio::test]
+async fn a_statement_is_prepared_once_whatever_is_bound() {
+    let home = Home::new();
+    let db = home.open(DbOptions::default()).await;
+    async fn runs(tx: &mut Tx<'_>, from: &i64) -> Result<i32, DbError> {
+        tx.prepared_anew("SELECT user_id, seq FROM changes WHERE user_id = 1 LIMIT $1", *from)
+    }
+    let mut anew = 0;
+    for from in 0..10 {
+        anew += db.read(from, |tx, from| Box::pin(runs(tx, from))).await.unwrap();
+        anew += db
+            .write(from, |tx, from| Box::pin(async { Outcome::from(runs(tx, from).await) }))
+            .await
+            .unwrap();
+    }
+    assert_eq!(anew, 0);
+}
