@@ -32,6 +32,8 @@ pub mod jobs;
 pub mod loose;
 pub mod meta;
 pub mod nodes;
+pub mod oidc;
+pub mod pushed;
 pub mod search;
 pub mod sessions;
 pub mod shares;

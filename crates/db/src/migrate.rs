@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     2 "0002_drive";
     3 "0003_oauth";
     4 "0004_weipan";
+    5 "0005_oidc";
 };
 
 /// The version that this program brings a database to.
