@@ -21,6 +21,7 @@ macro_rules! contract_tests {
             small_contents_round_trip, parts_in_any_order_round_trip, ranges_at_the_edges,
             a_stream_may_be_left, part_of_wrong_length_leaves_no_trace,
             a_resent_part_replaces_the_first_when_it_is_complete, sides_are_seen_by_the_reader,
+            superseded_sides_are_dropped,
             rehash_sees_what_is_stored, commit_can_be_repeated, commit_with_sides_can_be_repeated,
             commit_keeps_a_blob_that_is_there, commit_refuses_what_does_not_fit,
             late_writers_never_reach_a_blob, two_writers_never_share_a_place,
@@ -261,6 +262,38 @@ pub async fn a_resent_part_replaces_the_first_when_it_is_complete(store: &Store)
     let key = key_of(&new);
     store.stage_commit(stage(5), layout, key).await.unwrap();
     assert_eq!(read_all(store, key).await, new);
+}
+
+/// A side that the layout does not name goes, and nothing else; not under a writer's hands.
+pub async fn superseded_sides_are_dropped(store: &Store) {
+    let bytes = content(9, 2000);
+    let mut layout = Layout::new(2000, 1000).unwrap();
+    send_all(store, stage(9), &layout, &bytes).await;
+    send(store, stage(9), Extent::Side(1), 1000, &content(10, 1000))
+        .await
+        .unwrap();
+    send(store, stage(9), Extent::Side(2), 1000, &bytes[1000..])
+        .await
+        .unwrap();
+    layout.set(1, Extent::Side(1)).unwrap();
+    let reader = store.stage_reader(stage(9)).await.unwrap();
+    reader.read_at(&layout, 0, &mut [0; 2000]).unwrap();
+    layout.set(1, Extent::Side(2)).unwrap();
+    reader.keep(&layout);
+    assert!(store.stage_drop_side(stage(9), Extent::Side(1)).await.unwrap());
+    assert!(!store.stage_drop_side(stage(9), Extent::Side(1)).await.unwrap());
+    assert!(!store.stage_drop_side(stage(9), Extent::Main).await.unwrap());
+    assert!(!store.stage_drop_side(stage(99), Extent::Side(1)).await.unwrap());
+    let writing = store.part_writer(stage(9), Extent::Side(3), 0, 1000).await.unwrap();
+    let refused = store.stage_drop_side(stage(9), Extent::Side(3)).await;
+    assert!(matches!(refused, Err(BlobError::Busy)));
+    drop(writing);
+    let mut got = vec![0; 2000];
+    assert_eq!(reader.read_at(&layout, 0, &mut got).unwrap(), 2000);
+    assert_eq!(got, bytes);
+    let key = key_of(&bytes);
+    store.stage_commit(stage(9), layout, key).await.unwrap();
+    assert_eq!(read_all(store, key).await, bytes);
 }
 
 /// The reader goes over the seams between extents, and follows a layout that changes.

@@ -127,6 +127,17 @@ impl Store {
         }
     }
 
+    /// Removes a part that lies aside, once the layout names it no more. False if there was none; of [`Extent::Main`]
+    /// there never is one.
+    ///
+    /// # Errors
+    /// `Busy` if it is being written, or while a commit or a removal of the upload runs; `Io`.
+    pub async fn stage_drop_side(&self, key: StageKey, extent: Extent) -> Result<bool> {
+        match &self.engine {
+            Engine::Local(local) => local.stage_drop_side(key, extent).await,
+        }
+    }
+
     /// A handle that reads what an upload has received.
     ///
     /// # Errors
@@ -349,6 +360,13 @@ impl StageReader {
     pub fn read_at(&self, layout: &Layout, offset: u64, buf: &mut [u8]) -> Result<usize> {
         match &self.0 {
             Staged::Local(staged) => staged.read_at(layout, offset, buf),
+        }
+    }
+
+    /// Lets go of the sides that `layout` does not name: what is open takes room even when it was removed.
+    pub fn keep(&self, layout: &Layout) {
+        match &self.0 {
+            Staged::Local(staged) => staged.keep(layout),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! Must not decide which parts belong to the content: the caller's layout does.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     os::unix::fs::MetadataExt,
     path::Path,
@@ -47,6 +47,18 @@ impl Local {
                 data: local.sys.open_read(&Self::stage_data(key), READ)?,
                 sides: Mutex::default(),
             })
+        })
+        .await
+    }
+
+    pub(crate) async fn stage_drop_side(self: &Arc<Self>, key: StageKey, extent: Extent) -> Result<bool> {
+        let Extent::Side(side) = extent else {
+            return Ok(false);
+        };
+        self.blocking(move |local| {
+            // A place like a writer's: neither a writer nor a commit is there at the same time.
+            let ticket = local.registry.admit(key, extent, 0..u64::MAX)?;
+            ticket.during(|| local.sys.remove(&Self::stage_side(key, side), "dropping a part"))
         })
         .await
     }
@@ -207,6 +219,12 @@ impl StageReader {
             done += want;
         }
         Ok(done)
+    }
+
+    pub(crate) fn keep(&self, layout: &Layout) {
+        let named: HashSet<u32> = layout.sides().map(|(_, side)| side).collect();
+        let mut sides = self.sides.lock().unwrap_or_else(PoisonError::into_inner);
+        sides.retain(|side, _| named.contains(side));
     }
 
     fn side(&self, side: u32) -> Result<Arc<File>> {
