@@ -1,134 +1,108 @@
-//! The hashes of an upload, made while its parts arrive: md5 in one lane, sha1 and BLAKE3
-//! in another, each following the contiguous frontier through the page cache on long-lived
-//! threads. Must not write, nor keep a state beyond the process: a state over bytes that are
-//! not on the disk would, after power loss, bless what was lost.
+//! The hashes of an upload, made while its parts arrive: long-lived threads follow the contiguous
+//! frontier through the page cache, in pairs, one for MD5 and SHA-1, one that reads and makes BLAKE3.
+//! And the gate that keeps parts from running far ahead of them. Must not write, nor keep a state
+//! beyond the process: a state over bytes that are not on the disk would, after power loss, bless
+//! what was lost.
 
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    time::Duration,
+};
 
-use md5::{Digest as _, Md5 as Md5Hasher};
 use pantry_blob::{Layout, StageReader};
-use pantry_types::{Blake3, Md5, Sha1};
-use sha1::Sha1 as Sha1Hasher;
+use pantry_types::Blake3;
 use tokio::sync::Notify;
 
+use super::digest::Md5Sha1;
+pub use super::digest::{Hashes, Running, hash_all};
 use crate::Error;
+use aside::{Aside, Job, Piece};
 
-/// Bytes read at once: fits the second-level cache.
-const BLOCK: usize = 256 * 1024;
-/// Bytes that a lane hashes before another lane gets the thread.
+mod aside;
+#[cfg(test)]
+mod tests;
+
+/// Bytes that a pair of threads hashes before another upload gets it.
 const TURN: u64 = 16 * 1024 * 1024;
+/// Received bytes that may wait to be hashed before parts are held back. A twentieth of a second for MD5: no longer does
+/// `complete` wait for it. Enough to bridge the commit of a part's row on a busy disk.
+const WINDOW: u64 = 32 * 1024 * 1024;
+/// A part that is held back goes on when so many times its bytes were hashed, however much is left. More than one, so
+/// that what is left shrinks; bounded, so that nobody waits until all is hashed again after an early part was replaced.
+const WAY: u64 = 2;
+/// And after this long in any case: clients give up, too.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Distance of the states kept for going back.
 const MARK: u64 = 64 * 1024 * 1024;
 
-/// All hashes of a content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hashes {
-    /// MD5.
-    pub md5: Md5,
-    /// SHA-1.
-    pub sha1: Sha1,
-    /// BLAKE3.
-    pub blake3: Blake3,
-}
-
-/// Hashes of bytes that are at hand.
-pub fn hash_all(bytes: &[u8]) -> Hashes {
-    let mut all = Running::default();
-    all.update(bytes);
-    all.finish()
-}
-
-/// Hashes of bytes that come one after another.
+/// A state of all hashes.
 #[derive(Clone, Default)]
-pub struct Running {
-    md5: Md5Hasher,
-    sha1: Sha1Hasher,
-    blake3: blake3::Hasher,
-}
-
-impl Running {
-    /// Takes the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
-        self.sha1.update(bytes);
-        self.blake3.update(bytes);
-    }
-
-    /// The hashes.
-    pub fn finish(self) -> Hashes {
-        Hashes {
-            md5: Md5(self.md5.finalize().into()),
-            sha1: Sha1(self.sha1.finalize().into()),
-            blake3: Blake3(*self.blake3.finalize().as_bytes()),
-        }
-    }
-}
-
-#[derive(Clone)]
-enum LaneHash {
-    Md5(Md5Hasher),
-    Rest(Sha1Hasher, Box<blake3::Hasher>),
-}
-
-impl LaneHash {
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            LaneHash::Md5(h) => h.update(bytes),
-            LaneHash::Rest(s, b) => {
-                s.update(bytes);
-                b.update(bytes);
-            }
-        }
-    }
-}
-
-struct Lane {
-    hash: LaneHash,
-    at: u64,
-    /// States at every 64 MiB, to go back to.
-    marks: Vec<(u64, LaneHash)>,
-    /// A thread has it, or will.
-    queued: bool,
-    /// Grows when the lane was set back while a thread had it.
-    turn: u64,
-}
-
-impl Lane {
-    fn new(hash: LaneHash) -> Self {
-        Self {
-            marks: vec![(0, hash.clone())],
-            hash,
-            at: 0,
-            queued: false,
-            turn: 0,
-        }
-    }
-
-    fn rewind(&mut self, to: u64) {
-        if self.at <= to && !self.queued {
-            return;
-        }
-        self.marks.retain(|(at, _)| *at <= to);
-        if let Some((at, hash)) = self.marks.last() {
-            self.at = *at;
-            self.hash = hash.clone();
-            self.turn += 1;
-        }
-    }
+struct Mid {
+    pair: Md5Sha1,
+    blake3: Box<blake3::Hasher>,
 }
 
 struct State {
-    lanes: [Lane; 2],
+    mid: Mid,
+    /// Bytes that `mid` is a state of.
+    at: u64,
+    /// Bytes hashed beyond, in the turn under way.
+    ahead: u64,
+    /// Bytes hashed in all, again and again if it was set back: it only grows.
+    done: u64,
+    /// States at every 64 MiB, to go back to.
+    marks: Vec<(u64, Mid)>,
+    /// A thread has it, or will.
+    queued: bool,
+    /// Grows when it was set back while a thread had it.
+    turn: u64,
     layout: Arc<Layout>,
     frontier: u64,
     failed: Option<String>,
 }
 
+impl State {
+    fn rewind(&mut self, to: u64) {
+        if self.at <= to && !self.queued {
+            return;
+        }
+        self.marks.retain(|(at, _)| *at <= to);
+        if let Some((at, mid)) = self.marks.last() {
+            self.at = *at;
+            self.mid = mid.clone();
+            self.ahead = 0;
+            self.turn += 1;
+        }
+    }
+}
+
+/// Where received bytes are read back.
+pub(super) trait Source: Send + Sync {
+    /// As [`StageReader::read_at`].
+    fn read_at(&self, layout: &Layout, offset: u64, buf: &mut [u8]) -> pantry_blob::Result<usize>;
+
+    /// As [`StageReader::keep`].
+    fn keep(&self, layout: &Layout);
+}
+
+impl Source for StageReader {
+    fn read_at(&self, layout: &Layout, offset: u64, buf: &mut [u8]) -> pantry_blob::Result<usize> {
+        StageReader::read_at(self, layout, offset, buf)
+    }
+
+    fn keep(&self, layout: &Layout) {
+        StageReader::keep(self, layout);
+    }
+}
+
 /// The hashing of one upload.
-pub struct Hashing {
+pub(super) struct Hashing {
     state: Mutex<State>,
-    reader: StageReader,
+    source: Box<dyn Source>,
     progress: Notify,
+    /// Parts that are held back go on one after another.
+    gate: tokio::sync::Mutex<()>,
     pool: Pool,
 }
 
@@ -139,18 +113,24 @@ impl std::fmt::Debug for Hashing {
 }
 
 impl Hashing {
-    /// Begins, over what `reader` finds where `layout` says.
-    pub fn new(reader: StageReader, layout: Layout, pool: Pool) -> Arc<Self> {
-        let rest = LaneHash::Rest(Sha1Hasher::new(), Box::default());
+    /// Begins, over what `source` finds where `layout` says.
+    pub(super) fn new(source: impl Source + 'static, layout: Layout, pool: Pool) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
-                lanes: [Lane::new(LaneHash::Md5(Md5Hasher::new())), Lane::new(rest)],
+                mid: Mid::default(),
+                at: 0,
+                ahead: 0,
+                done: 0,
+                marks: vec![(0, Mid::default())],
+                queued: false,
+                turn: 0,
                 layout: Arc::new(layout),
                 frontier: 0,
                 failed: None,
             }),
-            reader,
+            source: Box::new(source),
             progress: Notify::new(),
+            gate: tokio::sync::Mutex::default(),
             pool,
         })
     }
@@ -161,111 +141,144 @@ impl Hashing {
 
     /// Bytes before `frontier` are all there, where `layout` says. If bytes behind it changed,
     /// `changed_at` is the first of them.
-    pub fn advance(self: &Arc<Self>, layout: Layout, frontier: u64, changed_at: Option<u64>) {
+    pub(super) fn advance(self: &Arc<Self>, layout: Layout, frontier: u64, changed_at: Option<u64>) {
         let mut s = self.lock();
+        if let Some(at) = changed_at {
+            self.source.keep(&layout);
+            s.rewind(at);
+        }
         s.layout = Arc::new(layout);
         s.frontier = frontier;
-        for i in 0..2 {
-            if let Some(at) = changed_at {
-                s.lanes[i].rewind(at);
-            }
-            if !s.lanes[i].queued && s.lanes[i].at < frontier {
-                s.lanes[i].queued = true;
-                self.pool.send(self.clone(), i);
-            }
+        if !s.queued && s.at < frontier && s.failed.is_none() {
+            s.queued = true;
+            self.pool.send(self.clone());
         }
     }
 
-    /// Waits until all `total` bytes are hashed, and answers the hashes.
-    pub async fn finish(&self, total: u64) -> Result<Hashes, Error> {
+    /// Waits, before a part of `len` bytes is taken, while the hashing is far behind what was received: what the hashing
+    /// cannot follow only piles up until `complete`, and takes the processor from it meanwhile.
+    ///
+    /// It waits for nothing but hashing that is under way: without a backlog it never waits, whichever parts are
+    /// missing, and of a backlog only for a bounded piece.
+    pub(super) async fn make_way(&self, len: u64) {
+        self.make_way_within(len, PATIENCE).await;
+    }
+
+    async fn make_way_within(&self, len: u64, patience: Duration) {
+        if self.has_way(u64::MAX, len) {
+            return;
+        }
+        let made = async {
+            let _next = self.gate.lock().await;
+            let until = {
+                let s = self.lock();
+                s.done + WAY * len
+            };
+            self.wait_for(|| self.has_way(until, len).then_some(())).await;
+        };
+        // Late, it is let through: slow is better than refused.
+        let _ = tokio::time::timeout(patience, made).await;
+    }
+
+    /// Whether the hashing is near the frontier, or has done so much.
+    fn has_way(&self, until: u64, len: u64) -> bool {
+        let s = self.lock();
+        let left = s.frontier.saturating_sub(s.at + s.ahead);
+        s.failed.is_some() || left <= WINDOW.max(len) || s.done >= until
+    }
+
+    /// Waits until there is an answer, asking at every progress.
+    async fn wait_for<T>(&self, answer: impl Fn() -> Option<T>) -> T {
         loop {
             let changed = self.progress.notified();
             tokio::pin!(changed);
+            // Before the question, so that no progress is missed.
             changed.as_mut().enable();
-            {
-                let s = self.lock();
-                if let Some(why) = &s.failed {
-                    return Err(Error::Internal(format!("reading back the upload failed: {why}")));
-                }
-                if s.lanes.iter().all(|l| l.at == total && !l.queued)
-                    && let [
-                        Lane {
-                            hash: LaneHash::Md5(m), ..
-                        },
-                        Lane {
-                            hash: LaneHash::Rest(h, b),
-                            ..
-                        },
-                    ] = &s.lanes
-                {
-                    return Ok(Hashes {
-                        md5: Md5(m.clone().finalize().into()),
-                        sha1: Sha1(h.clone().finalize().into()),
-                        blake3: Blake3(*b.finalize().as_bytes()),
-                    });
-                }
+            if let Some(answer) = answer() {
+                return answer;
             }
             changed.await;
         }
     }
 
-    /// One turn of one lane, on a thread of the pool.
-    fn run(self: &Arc<Self>, lane: usize, block: &mut [u8]) {
-        let (mut hash, mut at, layout, end, turn) = {
+    /// Waits until all `total` bytes are hashed, and answers the hashes.
+    pub(super) async fn finish(&self, total: u64) -> Result<Hashes, Error> {
+        self.wait_for(|| {
             let s = self.lock();
-            let l = &s.lanes[lane];
-            (
-                l.hash.clone(),
-                l.at,
-                s.layout.clone(),
-                s.frontier.min(l.at + TURN),
-                l.turn,
-            )
-        };
-        let mut marks = Vec::new();
-        let mut failed = None;
-        while at < end {
+            if let Some(why) = &s.failed {
+                return Some(Err(Error::Internal(format!("hashing the upload failed: {why}"))));
+            }
+            (s.at == total && !s.queued).then(|| {
+                let (md5, sha1) = s.mid.pair.clone().finish();
+                let blake3 = Blake3(*s.mid.blake3.finalize().as_bytes());
+                Ok(Hashes { md5, sha1, blake3 })
+            })
+        })
+        .await
+    }
+
+    /// One turn, on a thread of the pool and the one beside it.
+    fn run(self: &Arc<Self>, aside: &Aside) {
+        let (mut pair, job, turn) = {
+            let s = self.lock();
             // Up to the next mark, so that a mark is a state of exactly so many bytes.
-            let to_mark = MARK - at % MARK;
-            let want = (end - at).min(to_mark).min(block.len() as u64) as usize;
-            match self.reader.read_at(&layout, at, &mut block[..want]) {
-                Ok(0) => {
-                    failed = Some("the staged bytes end early".to_owned());
-                    break;
+            let end = s.frontier.min(s.at + TURN.min(MARK - s.at % MARK));
+            let job = Job {
+                hashing: self.clone(),
+                layout: s.layout.clone(),
+                at: s.at,
+                end,
+                blake3: s.mid.blake3.clone(),
+            };
+            (s.mid.pair.clone(), job, s.turn)
+        };
+        let end = job.end;
+        aside.begin(job);
+        let ended = loop {
+            match aside.next() {
+                Piece::Bytes(bytes) => {
+                    pair.update(&bytes);
+                    let len = bytes.len() as u64;
+                    aside.give_back(bytes);
+                    let mut s = self.lock();
+                    s.done += len;
+                    if s.turn == turn {
+                        s.ahead += len;
+                    }
+                    drop(s);
+                    self.progress.notify_waiters();
                 }
-                Ok(n) => {
-                    hash.update(&block[..n]);
-                    at += n as u64;
-                    if at % MARK == 0 {
-                        marks.push((at, hash.clone()));
+                Piece::End(ended) => break ended,
+            }
+        };
+        let mut s = self.lock();
+        if s.turn == turn {
+            s.ahead = 0;
+            match ended {
+                Ok(blake3) => {
+                    s.mid = Mid { pair, blake3 };
+                    s.at = end;
+                    if end % MARK == 0 {
+                        let mark = (end, s.mid.clone());
+                        s.marks.push(mark);
                     }
                 }
-                Err(e) => {
-                    failed = Some(e.to_string());
-                    break;
-                }
+                Err(why) => s.failed = Some(why),
             }
         }
+        s.queued = s.at < s.frontier && s.failed.is_none();
+        if s.queued {
+            self.pool.send(self.clone());
+        }
+        drop(s);
+        self.progress.notify_waiters();
+    }
+
+    /// The hashes are lost: whoever waits for them is told.
+    fn fail(&self, why: String) {
         let mut s = self.lock();
-        let frontier = s.frontier;
-        let l = &mut s.lanes[lane];
-        if l.turn == turn {
-            l.hash = hash;
-            l.at = at;
-            l.marks.extend(marks);
-            if failed.is_some() {
-                l.queued = false;
-                s.failed = failed;
-                drop(s);
-                self.progress.notify_waiters();
-                return;
-            }
-        }
-        if l.at < frontier {
-            self.pool.send(self.clone(), lane);
-        } else {
-            l.queued = false;
-        }
+        s.queued = false;
+        s.failed = Some(why);
         drop(s);
         self.progress.notify_waiters();
     }
@@ -273,11 +286,7 @@ impl Hashing {
 
 /// The threads that hash, for all uploads of the process.
 #[derive(Clone)]
-pub struct Pool(Arc<PoolInner>);
-
-struct PoolInner {
-    queue: mpsc::Sender<(Arc<Hashing>, usize)>,
-}
+pub(super) struct Pool(mpsc::Sender<Arc<Hashing>>);
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -286,34 +295,43 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// Starts a thread for each core, two at least: the two lanes run beside each other.
-    pub fn start() -> Self {
-        let (queue, jobs) = mpsc::channel::<(Arc<Hashing>, usize)>();
-        let jobs = Arc::new(Mutex::new(jobs));
-        let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
-        for n in 0..threads {
-            let jobs = jobs.clone();
-            let body = move || {
-                let mut block = vec![0; BLOCK];
-                loop {
-                    let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    match next {
-                        Ok((hashing, lane)) => hashing.run(lane, &mut block),
-                        Err(_) => return,
-                    }
-                }
-            };
-            // Without a thread nothing would ever complete: better to fail at start.
-            std::thread::Builder::new()
-                .name(format!("pantry-hash-{n}"))
-                .spawn(body)
-                .unwrap_or_else(|e| panic!("cannot start a hashing thread: {e}"));
-        }
-        Self(Arc::new(PoolInner { queue }))
+    /// Starts a pair of threads for each core, two pairs at least.
+    pub(super) fn start() -> Self {
+        let pairs = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
+        Self::with_pairs(pairs)
     }
 
-    fn send(&self, hashing: Arc<Hashing>, lane: usize) {
-        // The threads live as long as the sender.
-        let _ = self.0.queue.send((hashing, lane));
+    fn with_pairs(pairs: usize) -> Self {
+        let (queue, jobs) = mpsc::channel::<Arc<Hashing>>();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for n in 0..pairs {
+            let jobs = jobs.clone();
+            let mut aside = Aside::start(n);
+            spawn(format!("pantry-hash-{n}"), move || {
+                loop {
+                    let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(hashing) = next else { return };
+                    // The threads serve all uploads: what ends one must not end them.
+                    if catch_unwind(AssertUnwindSafe(|| hashing.run(&aside))).is_err() {
+                        hashing.fail("it broke off".to_owned());
+                        aside = Aside::start(n);
+                    }
+                }
+            });
+        }
+        Self(queue)
     }
+
+    fn send(&self, hashing: Arc<Hashing>) {
+        // The threads live as long as the sender.
+        let _ = self.0.send(hashing);
+    }
+}
+
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) {
+    // Without a thread nothing would ever complete: better to fail at start.
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(body)
+        .unwrap_or_else(|e| panic!("cannot start a hashing thread: {e}"));
 }

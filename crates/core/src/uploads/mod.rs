@@ -6,6 +6,7 @@
 mod begin;
 mod complete;
 mod content;
+mod digest;
 pub mod hasher;
 mod receive;
 mod session;
@@ -207,13 +208,13 @@ impl Drive {
         let hash = secret_hash(&upload_id.to_ascii_lowercase());
         let upload = self
             .db()
-            .read(hash, |tx, hash| {
+            .read((hash, self.now()), |tx, (hash, now)| {
                 Box::pin(async move {
                     let Some(u) = rows::by_secret(tx, hash).await? else {
                         return Ok::<_, Error>(None);
                     };
                     // It dies with the grant that made it.
-                    Ok(alive(tx, &u).await?.then_some(u))
+                    Ok(alive(tx, &u, *now).await?.then_some(u))
                 })
             })
             .await?
@@ -232,7 +233,8 @@ impl Drive {
         if let Some(s) = sessions.get(upload.id) {
             return Ok(s);
         }
-        let _one = sessions.making.lock().await;
+        let making = sessions.making(upload.id);
+        let _one = making.lock().await;
         if let Some(s) = sessions.get(upload.id) {
             return Ok(s);
         }
@@ -348,9 +350,11 @@ impl Drive {
                 actual: Some(n),
             });
         }
-        let mut claim = session.claim(seq, self.now());
         let offset = u64::try_from((seq - 1) * session.upload.chunk_size).unwrap_or(0);
         let size = u64::try_from(expected).unwrap_or(0);
+        // Before it has a place: who waits is in nobody's way.
+        session.hashing.make_way(size).await;
+        let mut claim = session.claim(seq, self.now());
         let open = |extent| self.blobs().part_writer(session.stage, extent, offset, size);
         let writer = match open(extent_of(claim.extent)).await {
             // A writer that was cut off is still letting go of the place.
@@ -499,7 +503,7 @@ impl Drive {
 }
 
 /// Whether the grant that made an upload still stands.
-async fn alive(tx: &mut Tx<'_>, u: &Upload) -> Result<bool, Error> {
+async fn alive(tx: &mut Tx<'_>, u: &Upload, now: i64) -> Result<bool, Error> {
     if users::get(tx, u.user).await?.is_none_or(|u| u.is_disabled) {
         return Ok(false);
     }
@@ -508,7 +512,7 @@ async fn alive(tx: &mut Tx<'_>, u: &Upload) -> Result<bool, Error> {
     }
     Ok(grants::get(tx, u.user, u.grant)
         .await?
-        .is_some_and(|g| g.epoch == u.epoch))
+        .is_some_and(|g| g.holds(u.epoch, now)))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

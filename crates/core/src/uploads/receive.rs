@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use md5::Digest as _;
-use pantry_blob::PartWriter;
+use pantry_blob::{Extent, PartWriter};
 use pantry_db::{
     Tx,
     uploads::{self as rows, Part, UploadState},
@@ -13,7 +13,7 @@ use pantry_types::{Blake3, Md5, UserId};
 
 use super::{
     PartReceived, info,
-    session::{Claim, Session},
+    session::{Claim, Session, extent_of},
 };
 use crate::{Drive, Error};
 
@@ -109,6 +109,9 @@ impl Drive {
         let (seq, total) = (part.seq, session.upload.parts);
         if session.part(seq).is_some_and(|p| p.hash == part.hash) {
             // The same bytes again: what stands stays.
+            if part.extent > 0 {
+                self.drop_side(session, extent_of(part.extent)).await;
+            }
             return Ok(PartReceived {
                 part: info(&part),
                 received: session.received(),
@@ -123,21 +126,34 @@ impl Drive {
             })
             .await?;
         let counts = session.acknowledge(part.clone())?;
-        if part.extent == 0 {
+        if let Some(left) = counts.left {
+            self.drop_side(session, left).await;
+        }
+        let (drive, session) = (self.clone(), session.clone());
+        if counts.sync_due {
+            tokio::spawn(async move { drive.sync_parts(&session).await });
+        } else if part.extent == 0 {
             let offset = u64::try_from((seq - 1) * u.chunk_size).unwrap_or(0);
             let size = u64::try_from(part.size).unwrap_or(0);
-            // Only a hint that lets the disk begin early.
-            let _ = self.blobs().start_writeback(session.stage, offset, size).await;
-        }
-        if counts.sync_due {
-            let (drive, session) = (self.clone(), session.clone());
-            tokio::spawn(async move { drive.sync_parts(&session).await });
+            // Only a hint that lets the disk begin early: nobody waits for it.
+            tokio::spawn(async move {
+                let _ = drive.blobs().start_writeback(session.stage, offset, size).await;
+            });
         }
         Ok(PartReceived {
             part: info(&part),
             received: counts.received,
             total,
         })
+    }
+}
+
+impl Drive {
+    /// Frees the room of a part that lies aside and that nobody needs any more.
+    async fn drop_side(&self, session: &Session, extent: Extent) {
+        if let Err(e) = self.blobs().stage_drop_side(session.stage, extent).await {
+            tracing::debug!(error = %e, "a superseded part stays until its upload ends");
+        }
     }
 }
 

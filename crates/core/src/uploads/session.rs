@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use pantry_blob::{BlobError, Extent, Layout, StageKey, Store};
@@ -60,6 +60,8 @@ impl Drop for Claim {
 pub(super) struct Counts {
     pub(super) received: i64,
     pub(super) sync_due: bool,
+    /// Where the part lay before, aside: nobody needs it any more.
+    pub(super) left: Option<Extent>,
 }
 
 pub(super) fn extent_of(n: i64) -> Extent {
@@ -169,15 +171,14 @@ impl Session {
 
     /// Notes a part whose row is committed.
     pub(super) fn acknowledge(&self, part: Part) -> Result<Counts, Error> {
-        let seq = part.seq;
-        let changed = {
+        let (seq, extent) = (part.seq, part.extent);
+        let before = {
             let mut s = self.lock();
             s.layout.set(index(seq), extent_of(part.extent))?;
             s.unsynced += part.size;
-            let before = s.parts.insert(seq, part);
-            before.is_some()
+            s.parts.insert(seq, part)
         };
-        self.follow(changed.then_some(seq));
+        self.follow(before.is_some().then_some(seq));
         let mut s = self.lock();
         let sync_due = s.unsynced >= SYNC_EVERY;
         if sync_due {
@@ -186,6 +187,9 @@ impl Session {
         Ok(Counts {
             received: s.parts.len() as i64,
             sync_due,
+            left: before
+                .filter(|p| p.extent > 0 && p.extent != extent)
+                .map(|p| extent_of(p.extent)),
         })
     }
 
@@ -238,13 +242,25 @@ pub(super) fn stage_key(upload: &Upload) -> Result<StageKey, Error> {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     open: Mutex<HashMap<i64, Arc<Session>>>,
-    /// One at a time is made, so that an upload has one session.
-    pub(super) making: tokio::sync::Mutex<()>,
+    making: Mutex<HashMap<i64, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 impl Sessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<i64, Arc<Session>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be held while the session of an upload is made, so that it has one. Each upload has its own: what is made from
+    /// parts that must be read again may take long.
+    pub(super) fn making(&self, id: i64) -> Arc<tokio::sync::Mutex<()>> {
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(there) = making.get(&id).and_then(Weak::upgrade) {
+            return there;
+        }
+        making.retain(|_, held| held.strong_count() > 0);
+        let new = Arc::default();
+        making.insert(id, Arc::downgrade(&new));
+        new
     }
 
     pub(super) fn get(&self, id: i64) -> Option<Arc<Session>> {
@@ -267,5 +283,24 @@ impl Sessions {
     pub(super) fn drop_idle(&self, before: i64) {
         self.lock()
             .retain(|_, s| Arc::strong_count(s) > 1 || s.idle_since().is_none_or(|at| at >= before));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Who waits for whom when sessions are made.
+    use super::*;
+
+    #[test]
+    fn uploads_are_made_beside_each_other_and_each_once() {
+        let sessions = Sessions::default();
+        let (first, again, other) = (sessions.making(1), sessions.making(1), sessions.making(2));
+        let held = first.try_lock().expect("free");
+        assert!(again.try_lock().is_err(), "the same upload waits");
+        assert!(other.try_lock().is_ok(), "another does not");
+        drop(held);
+        drop((first, again, other));
+        let _last = sessions.making(3);
+        assert_eq!(sessions.making.lock().expect("whole").len(), 1, "nothing is kept");
     }
 }

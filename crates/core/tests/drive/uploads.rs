@@ -41,6 +41,9 @@ on_both! {
     versions_are_dropped_by_age_and_number
     small_contents_lie_in_the_rows_and_share_one
     many_writers_of_one_part_agree
+    parts_far_ahead_in_any_order_and_again_come_to_an_end
+    an_upload_that_stands_still_holds_back_no_other
+    a_superseded_part_takes_no_room
 }
 
 const GIB: i64 = 1 << 30;
@@ -596,6 +599,88 @@ async fn many_writers_of_one_part_agree(on: On) {
     });
     join_all(sends).await;
     assert_eq!(failed.load(Ordering::SeqCst), 0);
+    let done = b.drive.complete_upload(&up).await.expect("complete");
+    assert!(b.content(&me, done.id).await == bytes);
+    b.balanced().await;
+}
+
+/// More than may wait to be hashed arrives at once, backwards, while early parts are replaced again and again.
+async fn parts_far_ahead_in_any_order_and_again_come_to_an_end(on: On) {
+    let b = drive(on).await;
+    let me = Actor::person(b.person("ann", GIB).await);
+    let bytes = noise(22, CHUNK * 13 + 77);
+    let parts: Vec<(i64, &[u8])> = (1..).zip(bytes.chunks(CHUNK)).collect();
+    let up = b.begin(&me, "/", "f.bin", &bytes).await;
+    let wrong = noise(23, CHUNK);
+    let work = async {
+        for (seq, part) in parts[1..].iter().rev() {
+            b.send(&up, *seq, part).await.expect("sent");
+        }
+        // The frontier goes to the end in one step, and back.
+        b.send(&up, 1, &wrong).await.expect("sent");
+        b.send(&up, 1, parts[0].1).await.expect("sent again");
+        join_all([1, 7, 14, 2].map(|n| b.send(&up, n, parts[n as usize - 1].1))).await;
+        // Given up while they may be waiting: nobody waits for them.
+        for n in 3..8 {
+            let sending = b.send(&up, n, parts[n as usize - 1].1);
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(1), sending).await;
+        }
+        b.drive.complete_upload(&up).await.expect("complete")
+    };
+    let done = tokio::time::timeout(std::time::Duration::from_secs(120), work).await;
+    assert!(b.content(&me, done.expect("ends").id).await == bytes);
+    b.balanced().await;
+    // Aborted with a long way to hash and parts on their way.
+    let up = b.begin(&me, "/", "g.bin", &noise(24, CHUNK * 13)).await;
+    join_all((1..=13).map(|n| b.send(&up, n, &wrong))).await;
+    let (_, aborted) = tokio::join!(b.send(&up, 1, parts[0].1), b.drive.abort_upload(&up));
+    aborted.expect("aborted");
+    assert!(matches!(b.send(&up, 2, &wrong).await, Err(Error::NoUpload)));
+    b.balanced().await;
+}
+
+async fn an_upload_that_stands_still_holds_back_no_other(on: On) {
+    let b = drive(on).await;
+    let me = Actor::person(b.person("ann", GIB).await);
+    let still = b.begin(&me, "/", "still", &noise(25, CHUNK * 3)).await;
+    let mut begun = Vec::new();
+    for n in 1..=3 {
+        let mut part = b.drive.receive_part(&still, n, None, None).await.expect("begun");
+        part.write(&[7; 1000]).await.expect("taken");
+        begun.push(part);
+    }
+    let bytes = noise(26, CHUNK * 9);
+    let up = b.begin(&me, "/", "f.bin", &bytes).await;
+    let other = async {
+        b.send_all(&up, &bytes).await;
+        b.drive.complete_upload(&up).await.expect("complete")
+    };
+    let done = tokio::time::timeout(std::time::Duration::from_secs(60), other).await;
+    assert!(b.content(&me, done.expect("ends").id).await == bytes);
+    drop(begun);
+    b.drive.abort_upload(&still).await.expect("aborted");
+    b.balanced().await;
+}
+
+async fn a_superseded_part_takes_no_room(on: On) {
+    let b = drive(on).await;
+    let me = Actor::person(b.person("ann", GIB).await);
+    let bytes = noise(27, CHUNK + 10);
+    let up = b.begin(&me, "/", "f.bin", &bytes).await;
+    b.send_all(&up, &bytes).await;
+    let aside = || {
+        let staging = std::fs::read_dir(b.dir.path().join("content/staging")).expect("staging");
+        let inside = |dir: std::fs::DirEntry| std::fs::read_dir(dir.path()).expect("upload").count() - 1;
+        staging.map(|dir| inside(dir.expect("upload"))).sum::<usize>()
+    };
+    assert_eq!(aside(), 0);
+    for n in 0..4 {
+        b.send(&up, 1, &noise(28 + n, CHUNK)).await.expect("sent again");
+        assert_eq!(aside(), 1, "only the last one stays");
+    }
+    b.send(&up, 1, &bytes[..CHUNK]).await.expect("sent again");
+    b.send(&up, 1, &bytes[..CHUNK]).await.expect("and once more");
+    assert_eq!(aside(), 1, "the same bytes need no second place");
     let done = b.drive.complete_upload(&up).await.expect("complete");
     assert!(b.content(&me, done.id).await == bytes);
     b.balanced().await;
