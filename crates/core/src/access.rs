@@ -4,11 +4,11 @@
 
 use pantry_db::{
     Tx,
+    books::{self, Books, Standing},
     changes::{self, Change, Event},
     grants, nodes,
-    nodes::{Kind, Node},
+    nodes::{Above, Kind, Line, Node},
     users,
-    users::User,
 };
 use pantry_types::{DrivePath, Name, NodeId, Scope, limits, sort::sort_key};
 
@@ -35,7 +35,7 @@ pub struct Entry<'a> {
     /// Who calls.
     pub actor: &'a Actor,
     /// The person's row; in a write it is locked, and its sums move with the operation.
-    pub user: User,
+    pub user: Books,
     /// The app's own folder, 0 if there is none now.
     pub sandbox: NodeId,
     /// Time of the operation.
@@ -49,7 +49,7 @@ pub struct Place {
     /// The node.
     pub node: Node,
     /// What it lies in, nearest first, up to the root; empty for the root.
-    pub above: Vec<Node>,
+    pub above: Vec<Above>,
     /// The app's folder that it is or lies in, 0 for none.
     pub sandbox: NodeId,
 }
@@ -58,6 +58,14 @@ impl Place {
     /// Full path from the drive's root.
     pub fn path(&self) -> String {
         path_of(&self.node, &self.above)
+    }
+
+    /// What lies above that which lies in this folder.
+    pub fn above_children(&self) -> Vec<Above> {
+        let mut above = Vec::with_capacity(self.above.len() + 1);
+        above.push(Above::from(&self.node));
+        above.extend_from_slice(&self.above);
+        above
     }
 
     /// Levels below the root; 0 for the root itself.
@@ -71,51 +79,54 @@ impl Place {
     }
 }
 
+impl From<Line> for Place {
+    fn from(line: Line) -> Self {
+        Self {
+            sandbox: line.sandbox(),
+            node: line.node,
+            above: line.above,
+        }
+    }
+}
+
 /// Full path of a node from the nodes above it, nearest first.
-pub fn path_of(node: &Node, above: &[Node]) -> String {
+pub fn path_of(node: &Node, above: &[Above]) -> String {
     if above.is_empty() {
         return "/".to_owned();
     }
     let mut out = String::new();
-    for n in above.iter().rev().skip(1).chain([node]) {
+    let folders = above.iter().rev().skip(1).map(|a| a.name.as_str());
+    for name in folders.chain([node.name.as_str()]) {
         out.push('/');
-        out.push_str(&n.name);
+        out.push_str(name);
     }
     out
 }
 
 /// Enters to read.
 pub async fn enter<'a>(tx: &mut Tx<'_>, actor: &'a Actor, now: i64) -> Result<Entry<'a>, Error> {
-    let user = users::get(tx, actor.user())
-        .await?
-        .filter(|u| !u.is_disabled)
-        .ok_or(Error::Unauthorized)?;
-    finish_entry(tx, actor, user, now).await
+    let found = books::read(tx, actor.user(), actor.grant()).await?;
+    entry(actor, found, now)
 }
 
 /// Enters to write: holds the person's row, and refuses a caller whose picture is old.
 pub async fn enter_write<'a>(tx: &mut Tx<'_>, actor: &'a Actor, now: i64) -> Result<Entry<'a>, Error> {
-    let user = users::lock(tx, actor.user())
-        .await?
-        .filter(|u| !u.is_disabled)
-        .ok_or(Error::Unauthorized)?;
-    let head = user.head;
-    let entry = finish_entry(tx, actor, user, now).await?;
+    let found = books::lock(tx, actor.user(), actor.grant()).await?;
+    let entry = entry(actor, found, now)?;
     // After who calls: the head is told to nobody whose access has ended.
+    let head = entry.user.head;
     if actor.expected_head().is_some_and(|h| h != head) {
         return Err(Error::StaleHead { head });
     }
     Ok(entry)
 }
 
-async fn finish_entry<'a>(tx: &mut Tx<'_>, actor: &'a Actor, user: User, now: i64) -> Result<Entry<'a>, Error> {
+fn entry(actor: &Actor, found: Option<(Books, Option<Standing>)>, now: i64) -> Result<Entry<'_>, Error> {
+    let (user, standing) = found.filter(|(user, _)| !user.is_disabled).ok_or(Error::Unauthorized)?;
     let mut sandbox = NodeId(0);
     if actor.grant().0 != 0 {
-        let grant = grants::get(tx, actor.user(), actor.grant())
-            .await?
-            .filter(|g| g.epoch == actor.epoch())
-            .ok_or(Error::Unauthorized)?;
-        sandbox = grant.sandbox;
+        let standing = standing.filter(|s| s.holds(actor.epoch())).ok_or(Error::Unauthorized)?;
+        sandbox = standing.sandbox;
     }
     Ok(Entry {
         actor,
@@ -171,17 +182,8 @@ impl Entry<'_> {
     /// The node of an id wherever it is in this person's tree, whatever the
     /// caller may: for rules that look further than the caller sees.
     pub async fn place(&self, tx: &mut Tx<'_>, id: NodeId) -> Result<Option<Place>, Error> {
-        let mut line = nodes::lineage(tx, self.user.id, id).await?;
-        if line.last().is_none_or(|top| top.id != self.user.root_id) {
-            return Ok(None);
-        }
-        let sandbox = line.iter().find(|n| n.sandbox).map_or(NodeId(0), |n| n.id);
-        let node = line.remove(0);
-        Ok(Some(Place {
-            node,
-            above: line,
-            sandbox,
-        }))
+        let line = nodes::lineage(tx, self.user.id, id).await?;
+        Ok(line.filter(|l| l.top() == self.user.root_id).map(Place::from))
     }
 
     /// The folder that `/` is for this caller and right when no path was sent:
@@ -221,8 +223,7 @@ impl Entry<'_> {
                 .await?
                 .map(|node| {
                     let sandbox = if node.sandbox { node.id } else { here.sandbox };
-                    let mut above = here.above;
-                    above.insert(0, here.node);
+                    let above = here.above_children();
                     Place { node, above, sandbox }
                 });
             if let Some(p) = &at {
@@ -326,7 +327,7 @@ impl Entry<'_> {
         let place = match nodes::child(tx, self.user.id, root.node.id, APPS_FOLDER).await? {
             Some(node) if node.kind == Kind::Folder => Place {
                 node,
-                above: vec![root.node],
+                above: root.above_children(),
                 sandbox: NodeId(0),
             },
             Some(_) => {
@@ -382,9 +383,7 @@ impl Entry<'_> {
         node: Node,
         subtree: bool,
     ) -> Result<Place, Error> {
-        let mut above = Vec::with_capacity(parent.above.len() + 1);
-        above.push(parent.node.clone());
-        above.extend(parent.above.iter().cloned());
+        let above = parent.above_children();
         let place = Place {
             sandbox: if node.sandbox { node.id } else { parent.sandbox },
             node,
@@ -452,8 +451,8 @@ pub fn check_depth(place: &Place) -> Result<(), Error> {
         .iter()
         .rev()
         .skip(1)
-        .chain([&place.node])
-        .map(|n| n.name.len() + 1)
+        .map(|a| a.name.len() + 1)
+        .chain([place.node.name.len() + 1])
         .sum();
     if place.depth() > limits::DEPTH || bytes > limits::PATH_BYTES {
         return Err(Error::TooDeep);

@@ -1,7 +1,7 @@
 //! What a caller may know of the person, and switching sharing on.
 //! Must not sign anybody in; [`crate::auth`] does.
 
-use pantry_db::{grants, users::User};
+use pantry_db::{grants, users, users::User};
 use pantry_types::Scope;
 
 use crate::{Actor, Drive, Error, access};
@@ -41,7 +41,10 @@ impl Drive {
     pub async fn account(&self, actor: &Actor) -> Result<User, Error> {
         self.db()
             .read((actor.clone(), self.now()), |tx, (actor, now)| {
-                Box::pin(async move { Ok(access::enter(tx, actor, *now).await?.user) })
+                Box::pin(async move {
+                    let entry = access::enter(tx, actor, *now).await?;
+                    users::get(tx, entry.user.id).await?.ok_or(Error::Unauthorized)
+                })
             })
             .await
     }

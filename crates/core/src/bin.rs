@@ -6,12 +6,11 @@ use pantry_db::{
     Tx, bin,
     bin::Binned,
     blobs,
+    books::{self, Books},
     changes::Event,
     nodes,
     nodes::{Kind, Node},
-    users,
-    users::User,
-    versions,
+    users, versions,
 };
 use pantry_types::{Name, NodeId, UserId, limits, sort::sort_key};
 
@@ -276,8 +275,7 @@ pub(crate) async fn put_back(
     back.name = slot.name.as_str().to_owned();
     back.sort_key = sort_key(&back.name);
     back.live = true;
-    let mut above = vec![folder.node.clone()];
-    above.extend(folder.above.iter().cloned());
+    let above = folder.above_children();
     let place = Place {
         node: back,
         above,
@@ -344,7 +342,7 @@ async fn empty(tx: &mut Tx<'_>, actor: &Actor, now: i64) -> Result<Done, Error> 
 /// allows and leaves the rest to the background.
 pub(crate) async fn forget(
     tx: &mut Tx<'_>,
-    user: &mut User,
+    user: &mut Books,
     b: &Binned,
     now: i64,
     budget: &mut usize,
@@ -360,7 +358,7 @@ pub(crate) async fn forget(
 /// subtree is gone.
 async fn free_subtree(
     tx: &mut Tx<'_>,
-    user: &mut User,
+    user: &mut Books,
     top: NodeId,
     now: i64,
     budget: &mut usize,
@@ -393,7 +391,7 @@ async fn free_subtree(
     Ok(true)
 }
 
-async fn free_node(tx: &mut Tx<'_>, user: &mut User, node: &Node, now: i64) -> Result<(), Error> {
+async fn free_node(tx: &mut Tx<'_>, user: &mut Books, node: &Node, now: i64) -> Result<(), Error> {
     if node.kind == Kind::File {
         for v in versions::of_node(tx, user.id, node.id).await? {
             versions::remove(tx, user.id, v.id).await?;
@@ -413,7 +411,7 @@ async fn free_node(tx: &mut Tx<'_>, user: &mut User, node: &Node, now: i64) -> R
 }
 
 async fn purge_batch(tx: &mut Tx<'_>, user: UserId, node: NodeId, now: i64) -> Result<(), Error> {
-    let mut user = users::lock(tx, user).await?.ok_or(Error::NotFound("user"))?;
+    let mut user = books::of(tx, user).await?.ok_or(Error::NotFound("user"))?;
     let mut budget = limits::PURGE_NODES;
     if free_subtree(tx, &mut user, node, now, &mut budget).await? {
         bin::purged(tx, user.id, node).await?;

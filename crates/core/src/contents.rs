@@ -124,8 +124,7 @@ pub async fn put_file(
     };
     match slot.replaces {
         Some(old) => {
-            let mut above = vec![folder.node.clone()];
-            above.extend(folder.above.iter().cloned());
+            let above = folder.above_children();
             let place = Place {
                 node: old,
                 above,

@@ -215,8 +215,7 @@ fn over_itself(from: &Place, to: &Place, wanted: &str, on_conflict: OnConflict) 
 
 /// A node of this name as it would lie in a folder.
 fn in_folder(folder: &Place, node: Node) -> Place {
-    let mut above = vec![folder.node.clone()];
-    above.extend(folder.above.iter().cloned());
+    let above = folder.above_children();
     Place {
         node,
         above,
@@ -566,17 +565,17 @@ async fn copy_batch(tx: &mut Tx<'_>, entry: &Entry<'_>, job: &Job, plan: &mut Pl
 async fn source(tx: &mut Tx<'_>, entry: &Entry<'_>, id: i64, readable: bool) -> Result<Node, Error> {
     let gone = || Error::NotFound("source of the copy");
     let line = nodes::lineage(tx, entry.user.id, NodeId(id)).await?;
-    let top = line.last().map(|n| n.id).ok_or_else(gone)?;
+    let line = line.ok_or_else(gone)?;
+    let top = line.top();
     if top == entry.user.root_id {
         let need = if readable { Need::Read } else { Need::Write };
-        let sandbox = line.iter().find(|n| n.sandbox).map_or(NodeId(0), |n| n.id);
-        if !entry.reaches(need, sandbox) {
+        if !entry.reaches(need, line.sandbox()) {
             return Err(gone());
         }
     } else if bin::is_purging(tx, entry.user.id, top).await? {
         return Err(gone());
     }
-    line.into_iter().next().ok_or_else(gone)
+    Ok(line.node)
 }
 
 /// The last step: everything appears at once, and is counted.

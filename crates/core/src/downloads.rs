@@ -228,10 +228,8 @@ impl Drive {
                     let v = versions::get(tx, c.user, c.version).await?.ok_or_else(gone)?;
                     // What was deleted is no longer given out.
                     let line = nodes::lineage(tx, c.user, v.node).await?;
-                    if line.last().is_none_or(|top| top.id != user.root_id) {
-                        return Err(gone());
-                    }
-                    let name = line.into_iter().next().map(|n| n.name).ok_or_else(gone)?;
+                    let line = line.filter(|l| l.top() == user.root_id).ok_or_else(gone)?;
+                    let name = line.node.name;
                     let blob = match v.size {
                         0 => None,
                         _ => Some(blobs::get(tx, v.blob).await?.ok_or_else(gone)?),

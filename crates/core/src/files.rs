@@ -522,7 +522,7 @@ async fn rename(
     let mut entry = access::enter_write(tx, actor, now).await?;
     let place = chosen(tx, &entry, id, kind, Need::Write).await?;
     check_movable(&entry, &place)?;
-    let parent = parent_of(&place)?;
+    let parent = parent_of(tx, &place).await?;
     let place = move_one(tx, &mut entry, &place, &parent, name, on_conflict).await?;
     let item = Item::of(&place, entry.user.root_id);
     let head = entry.close(tx).await?;
@@ -530,13 +530,16 @@ async fn rename(
 }
 
 /// The folder that a node lies in, as a place.
-pub(crate) fn parent_of(place: &Place) -> Result<Place, Error> {
+pub(crate) async fn parent_of(tx: &mut Tx<'_>, place: &Place) -> Result<Place, Error> {
     let (first, rest) = place
         .above
         .split_first()
         .ok_or_else(|| Error::Internal("the root has no parent".into()))?;
+    let node = nodes::get(tx, place.node.user, first.id)
+        .await?
+        .ok_or_else(|| Error::Internal("a node in a folder that is not there".into()))?;
     Ok(Place {
-        node: first.clone(),
+        node,
         above: rest.to_vec(),
         sandbox: place.above.iter().find(|n| n.sandbox).map_or(NodeId(0), |n| n.id),
     })
@@ -590,12 +593,11 @@ async fn relocate(
 /// Whether a folder is, or holds, an app's own folder.
 pub(crate) async fn holds_sandbox(tx: &mut Tx<'_>, entry: &Entry<'_>, folder: NodeId) -> Result<bool, Error> {
     for g in grants::of_user(tx, entry.user.id).await? {
-        if g.sandbox.0 != 0
-            && nodes::lineage(tx, entry.user.id, g.sandbox)
-                .await?
-                .iter()
-                .any(|n| n.id == folder)
-        {
+        if g.sandbox.0 == 0 {
+            continue;
+        }
+        let line = nodes::lineage(tx, entry.user.id, g.sandbox).await?;
+        if line.is_some_and(|l| l.node.id == folder || l.above.iter().any(|a| a.id == folder)) {
             return Ok(true);
         }
     }
@@ -634,8 +636,7 @@ pub(crate) async fn move_one(
     moved.parent = to.node.id;
     moved.name = slot.name.as_str().to_owned();
     moved.sort_key = sort_key(&moved.name);
-    let mut above = vec![to.node.clone()];
-    above.extend(to.above.iter().cloned());
+    let above = to.above_children();
     let moved = Place {
         sandbox: if moved.sandbox { moved.id } else { to.sandbox },
         node: moved,

@@ -2,7 +2,7 @@
 //! Must not decide what is kept; the settings and the rules of the drive do.
 
 use pantry_blob::{BlobError, BlobKey};
-use pantry_db::{Tx, bin, blobs, changes, jobs, meta, uploads, users, versions};
+use pantry_db::{Tx, bin, blobs, books, changes, jobs, meta, uploads, users, versions};
 use pantry_types::{Blake3, UserId, VersionId};
 
 use crate::{Drive, Error};
@@ -271,7 +271,7 @@ async fn purge_stale(tx: &mut Tx<'_>, before: i64, now: i64) -> Result<u64, Erro
         return Ok(0);
     };
     // One person at a time: their row is held while theirs are purged.
-    let Some(mut user) = users::lock(tx, first.user).await? else {
+    let Some(mut user) = books::of(tx, first.user).await? else {
         bin::remove(tx, first.user, first.node).await?;
         return Ok(1);
     };
@@ -293,7 +293,7 @@ async fn purge_stale(tx: &mut Tx<'_>, before: i64, now: i64) -> Result<u64, Erro
 }
 
 async fn drop_stale(tx: &mut Tx<'_>, user: UserId, version: VersionId, before: i64, now: i64) -> Result<bool, Error> {
-    let Some(owner) = users::lock(tx, user).await? else {
+    let Some(owner) = books::of(tx, user).await? else {
         return Ok(false);
     };
     // Looked at again under the lock: it may have become the current one, or kept.

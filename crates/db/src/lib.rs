@@ -23,6 +23,7 @@ pub mod apps;
 pub mod audit;
 pub mod bin;
 pub mod blobs;
+pub mod books;
 pub mod changes;
 pub mod codes;
 pub mod devices;

@@ -3,7 +3,7 @@
 
 use pantry_types::{Md5, NodeId, Sha1, UserId, VersionId};
 
-use crate::{DbError, IdList, Row, Tx, dialect};
+use crate::{DbError, Engine, IdList, Row, Tx, dialect};
 
 /// A folder or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,11 +150,90 @@ pub async fn get(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<Option<Nod
     tx.query_opt(sql, &[&user.0, &id.0], map).await
 }
 
-/// The node and what it lies in, from itself up to the root (or to the top of
-/// what lies in the bin). Empty if there is no such node.
-pub async fn lineage(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<Vec<Node>, DbError> {
-    // CROSS JOIN: SQLite would otherwise walk all nodes of the person and look each up in the few of `up`.
-    // 4096 bounds a walk through rows that a fault might have tied in a ring.
+/// A folder that a node lies in, as far as a path needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Above {
+    /// Id.
+    pub id: NodeId,
+    /// Folder it lies in; 0 for the root and for the top of what lies in the bin.
+    pub parent: NodeId,
+    /// Name; empty for the root.
+    pub name: String,
+    /// Whether it is an app's own folder.
+    pub sandbox: bool,
+}
+
+impl From<&Node> for Above {
+    fn from(node: &Node) -> Self {
+        Self {
+            id: node.id,
+            parent: node.parent,
+            name: node.name.clone(),
+            sandbox: node.sandbox,
+        }
+    }
+}
+
+/// A node and what it lies in.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The node.
+    pub node: Node,
+    /// What it lies in, nearest first, up to the root (or to the top of what lies in the bin).
+    pub above: Vec<Above>,
+}
+
+impl Line {
+    /// The last folder on the way up; the node itself if it lies in nothing.
+    pub fn top(&self) -> NodeId {
+        self.above.last().map_or(self.node.id, |top| top.id)
+    }
+
+    /// The nearest app's own folder that the node is or lies in; 0 for none.
+    pub fn sandbox(&self) -> NodeId {
+        if self.node.sandbox {
+            return self.node.id;
+        }
+        self.above.iter().find(|a| a.sandbox).map_or(NodeId(0), |a| a.id)
+    }
+}
+
+/// Bounds a walk up through rows that a fault might have tied in a ring.
+const LEVELS: usize = 4096;
+
+/// The node and what it lies in. `None` if there is no such node.
+pub async fn lineage(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<Option<Line>, DbError> {
+    if tx.engine() == Engine::Postgres {
+        return lineage_at_once(tx, user, id).await;
+    }
+    // A look-up by key costs SQLite a tenth of what a recursive query costs to be set up.
+    let Some(node) = get(tx, user, id).await? else {
+        return Ok(None);
+    };
+    let mut above = Vec::new();
+    let mut next = node.parent;
+    while next.0 != 0 && above.len() < LEVELS {
+        let sql = "SELECT id, parent_id, name, sandbox FROM nodes WHERE user_id = $1 AND id = $2";
+        let Some(one) = tx.query_opt(sql, &[&user.0, &next.0], map_above).await? else {
+            break;
+        };
+        next = one.parent;
+        above.push(one);
+    }
+    Ok(Some(Line { node, above }))
+}
+
+fn map_above(r: &Row<'_>) -> Result<Above, DbError> {
+    Ok(Above {
+        id: NodeId(r.get(0)?),
+        parent: NodeId(r.get(1)?),
+        name: r.get(2)?,
+        sandbox: r.get::<i64>(3)? != 0,
+    })
+}
+
+/// The same in one statement, where each costs a round trip.
+async fn lineage_at_once(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<Option<Line>, DbError> {
     let sql = concat!(
         "WITH RECURSIVE up(at, depth) AS (VALUES (CAST($2 AS BIGINT), CAST(0 AS BIGINT)) \
          UNION ALL SELECT n.parent_id, up.depth + 1 FROM up CROSS JOIN nodes n \
@@ -163,7 +242,11 @@ pub async fn lineage(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<Vec<No
         columns!("n."),
         " FROM up CROSS JOIN nodes n WHERE n.user_id = $1 AND n.id = up.at ORDER BY up.depth"
     );
-    tx.query(sql, &[&user.0, &id.0], map).await
+    let mut nodes = tx.query(sql, &[&user.0, &id.0], map).await?.into_iter();
+    Ok(nodes.next().map(|node| Line {
+        node,
+        above: nodes.map(|n| Above::from(&n)).collect(),
+    }))
 }
 
 /// The node of a name in a folder.

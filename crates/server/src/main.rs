@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Requests are short and their memory moves between threads, which the C library's allocator answers with locks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     pantry_server::run()
 }

@@ -257,9 +257,8 @@ async fn look(tx: &mut Tx<'_>, code: &str, now: i64) -> Result<Result<Look, Clos
     let mut trashed = false;
     for id in rows::items(tx, share.user, share.id).await? {
         let line = nodes::lineage(tx, share.user, id).await?;
-        let in_tree = line.last().is_some_and(|top| top.id == user.root_id);
-        match line.into_iter().next() {
-            Some(node) if in_tree => found.push(node),
+        match line {
+            Some(line) if line.top() == user.root_id => found.push(line.node),
             Some(_) => trashed = true,
             None => {}
         }

@@ -42,8 +42,7 @@ pub(super) async fn precreate(tx: &mut Tx<'_>, a: &Precreate) -> Result<Begun, E
         name: d.name.as_str().to_owned(),
         ..folder.node.clone()
     };
-    let mut above = vec![folder.node.clone()];
-    above.extend(folder.above.iter().cloned());
+    let above = folder.above_children();
     access::check_depth(&access::Place {
         node: probe,
         above,

@@ -216,7 +216,7 @@ async fn rename(
     let mut entry = access::enter_write(tx, actor, limits.now).await?;
     let place = chosen(tx, &entry, id, kind, Need::Write).await?;
     check_movable(&entry, &place)?;
-    let parent = parent_of(&place)?;
+    let parent = parent_of(tx, &place).await?;
     check_path(&parent, name)?;
     check_room(&parent.node, 0, limits)?;
     let place = move_one(tx, &mut entry, &place, &parent, name, OnConflict::Fail).await?;
