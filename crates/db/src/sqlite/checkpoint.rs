@@ -10,8 +10,11 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::writer::Msg;
+use super::writer::{Checkpoint, Msg};
 use crate::error::DbError;
+
+/// Bytes of a page, which are a frame's but for its short head.
+const PAGE: u64 = 4096;
 
 /// What the writer tells the checkpoint thread.
 #[derive(Default)]
@@ -45,6 +48,11 @@ impl Checkpoints {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether nothing was written since the last turn began.
+    fn is_quiet(&self) -> bool {
+        !self.lock().dirty
+    }
+
     /// Sleeps while nothing is written, then lets writes gather for `every`. False: stop.
     fn wait(&self, every: Duration) -> bool {
         let told = self
@@ -73,16 +81,31 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     pub(super) fn run(self) {
         while self.shared.wait(self.every) {
-            let copied = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-            if let Err(e) = copied {
+            let copied = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1));
+            let frames: i64 = copied.unwrap_or_else(|e| {
                 // Another process may be at it. The log only grows until the next turn.
                 tracing::debug!(error = %DbError::from(e), "no checkpoint this time");
-            }
-            let long = std::fs::metadata(&self.wal).is_ok_and(|wal| wal.len() > self.wal_limit);
-            if long && let Some(queue) = self.queue.upgrade() {
+                0
+            });
+            if let Some(how) = self.anew(u64::try_from(frames).unwrap_or(0) * PAGE)
+                && let Some(queue) = self.queue.upgrade()
+            {
                 // A full queue is asked again after the next writes.
-                let _ = queue.try_send(Msg::Truncate);
+                let _ = queue.try_send(Msg::Checkpoint(how));
             }
+        }
+    }
+
+    /// Whether the log, so many bytes of which are in use, is to be begun anew. While writes go on its file is kept: cutting
+    /// it holds them up, and so does growing it again.
+    fn anew(&self, used: u64) -> Option<Checkpoint> {
+        let file = std::fs::metadata(&self.wal).map_or(0, |wal| wal.len());
+        if file > self.wal_limit.saturating_mul(4) || file > self.wal_limit && self.shared.is_quiet() {
+            Some(Checkpoint::Truncate)
+        } else if used > self.wal_limit {
+            Some(Checkpoint::Restart)
+        } else {
+            None
         }
     }
 }

@@ -274,7 +274,7 @@ fn open_writer(path: &Path, options: &DbOptions) -> Result<Connection, DbError> 
          PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA wal_autocheckpoint = 0;
-         PRAGMA cache_size = -8192;",
+         PRAGMA cache_size = -32768;",
     )?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     migrate::sqlite(&mut conn)?;

@@ -16,15 +16,24 @@ use crate::{
     tx::{BoxFut, Outcome, Tx, poll_once},
 };
 
-/// How long a TRUNCATE between two batches may hold up the next for the sake of a reader.
-const TRUNCATE_WAIT: Duration = Duration::from_millis(20);
+/// How long beginning the log anew between two batches may hold up the next for the sake of a reader.
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(20);
 
 pub(super) enum Msg {
     Job(Box<dyn Job>),
-    /// Cut the write-ahead log back.
-    Truncate,
+    /// Begin the write-ahead log anew.
+    Checkpoint(Checkpoint),
     /// Take nothing more.
     Close,
+}
+
+/// How the write-ahead log is begun anew. All of it is copied into the file first, while nobody writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Checkpoint {
+    /// Its file keeps its size: written over, it takes a commit no new blocks.
+    Restart,
+    /// Its file is cut to nothing.
+    Truncate,
 }
 
 /// What a job's body decided.
@@ -134,12 +143,12 @@ impl Writer {
             };
             match msg {
                 Msg::Job(job) => next = self.batch(job),
-                Msg::Truncate => self.truncate(TRUNCATE_WAIT),
+                Msg::Checkpoint(how) => self.checkpoint(how, CHECKPOINT_WAIT),
                 // What is queued already is still received.
                 Msg::Close => self.jobs.close(),
             }
         }
-        self.truncate(Duration::from_secs(1));
+        self.checkpoint(Checkpoint::Truncate, Duration::from_secs(1));
     }
 
     /// One transaction of many jobs. Answers a message that is not a job, if one ended the batch.
@@ -274,14 +283,18 @@ impl Writer {
         Ok(())
     }
 
-    fn truncate(&mut self, wait: Duration) {
+    fn checkpoint(&mut self, how: Checkpoint, wait: Duration) {
+        let sql = match how {
+            Checkpoint::Restart => "PRAGMA wal_checkpoint(RESTART)",
+            Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+        };
         let cut = self
             .conn
             .busy_timeout(wait)
-            .and_then(|()| self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+            .and_then(|()| self.conn.query_row(sql, [], |_| Ok(())))
             .and_then(|()| self.conn.busy_timeout(self.busy_timeout));
         if let Err(e) = cut {
-            tracing::debug!(error = %DbError::from(e), "the write-ahead log was not cut back");
+            tracing::debug!(error = %DbError::from(e), "the write-ahead log was not begun anew");
         }
     }
 }
