@@ -152,6 +152,10 @@ settings! {
         device_interval: i64 = 5,
         /// Seconds in which a refresh whose answer was lost may be repeated.
         refresh_grace_seconds: i64 = 60,
+        /// Days after its last use that what a person allowed an app ends; 0 is never.
+        grant_idle_days: i64 = 180,
+        /// Days after which a key that signs `id_token`s is replaced by a new one; 0 leaves that to `pantryd key rotate`.
+        key_days: i64 = 90,
     }
     /// Signing in.
     login: Login {

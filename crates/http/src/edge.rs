@@ -13,7 +13,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{
         ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-        X_CONTENT_TYPE_OPTIONS,
+        WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use tracing::Instrument;
@@ -83,7 +83,7 @@ pub async fn surround(State(state): State<AppState>, mut request: Request, next:
         span.in_scope(|| failure.log());
         let kept = std::mem::take(response.headers_mut());
         response = match side {
-            Side::Envelope => failure.render(context.id()),
+            Side::Envelope => with_resource(failure.render(context.id()), &state),
             Side::OAuth | Side::Page => plain(side, reader, &failure, context.id()),
         };
         response.headers_mut().extend(kept);
@@ -100,6 +100,20 @@ pub async fn surround(State(state): State<AppState>, mut request: Request, next:
             tracing::info!(status, ms, user, "answered");
         }
     });
+    response
+}
+
+/// Tells a client that lacks a token where it learns how to get one (RFC 9728, section 5.1).
+fn with_resource(mut response: Response, state: &AppState) -> Response {
+    if let Some(challenge) = response.headers().get(WWW_AUTHENTICATE)
+        && let Ok(text) = challenge.to_str()
+    {
+        let at = format!("{}/.well-known/oauth-protected-resource/v1", state.drive().issuer());
+        // An address that no header can carry is left out.
+        if let Ok(value) = HeaderValue::from_str(&format!("{text}, resource_metadata=\"{at}\"")) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+    }
     response
 }
 

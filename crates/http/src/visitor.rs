@@ -81,6 +81,17 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .find_map(|(n, value)| (n == name).then_some(value))
 }
 
+/// The first language that we speak of those that an app thinks the person reads (OpenID Connect Core 1.0, section
+/// 3.1.2.1), also on the way to signing in for it.
+fn ui_locales(query: &Params) -> Option<Lang> {
+    let spoken = |text: &str| text.split_ascii_whitespace().find_map(Lang::parse);
+    if let Some(locales) = query.all("ui_locales").next() {
+        return spoken(locales);
+    }
+    let next = query.all("next").next()?.split_once('?')?.1;
+    Params::of_query(next).all("ui_locales").next().and_then(spoken)
+}
+
 fn is_secure(drive: &Drive) -> bool {
     drive.settings().server.public_url.starts_with("https://")
 }
@@ -111,7 +122,7 @@ impl FromRequestParts<AppState> for Visitor {
         let asked_lang = query.all("lang").next().and_then(Lang::parse);
         let lang = Lang::negotiate(
             asked_lang.map(Lang::code),
-            cookie(headers, LANG_COOKIE),
+            cookie(headers, LANG_COOKIE).or(ui_locales(&query).map(Lang::code)),
             header(headers, ACCEPT_LANGUAGE),
             Lang::default(),
         );

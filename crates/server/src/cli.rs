@@ -59,6 +59,9 @@ enum Command {
     /// Manage tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Manage the keys that sign id_tokens
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Prove the books: contents, sizes, counters, no orphans. May run beside a server; exits with 1 if something is wrong
     Check(CheckBooks),
     /// Tell about settings
@@ -197,11 +200,24 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("pantryd {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)
         }
+    /// How its id_tokens are signed
+    #[arg(long, value_name = "ALG", default_value = "RS256", value_parser = ["RS256", "ES256"])]
+    pub id_token_alg: String,
         Command::Config(ConfigCommand::Reference) => {
             println!("{}", pantry_core::settings::reference_markdown());
             Ok(ExitCode::SUCCESS)
         }
         Command::User(UserCommand::Add(add)) => commands::add_user(quiet(cli.places)?, add).await,
+#[derive(Subcommand, Debug)]
+enum KeyCommand {
+    /// Sign with new keys from now on. The old ones stay published until their last token has expired
+    Rotate {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
         Command::App(AppCommand::Add(add)) => commands::add_app(quiet(cli.places)?, add).await,
         Command::Token(TokenCommand::Issue(issue)) => commands::issue_token(quiet(cli.places)?, issue).await,
         Command::Check(how) => commands::check(quiet(cli.places)?, how).await,
@@ -245,3 +261,4 @@ mod tests {
         Cli::command().debug_assert();
     }
 }
+        Command::Key(KeyCommand::Rotate { json }) => commands::rotate_keys(quiet(cli.places)?, json).await,

@@ -6,7 +6,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context;
 use pantry_core::{
     Drive, Settings,
-    auth::{NewApp, NewUser},
+    auth::{Alg, NewApp, NewUser},
     check::CheckOptions,
 };
 use pantry_types::{Scopes, SystemClock, SystemRandom};
@@ -84,11 +84,14 @@ pub(crate) async fn add_app(settings: Settings, add: AddApp) -> anyhow::Result<E
         weipan: add.weipan,
     };
     let app = drive.add_app(new).await.context("the app was not registered")?;
+    if let Some(alg) = Alg::parse(&add.id_token_alg).filter(|alg| *alg != Alg::Rs256) {
+        drive.set_id_token_alg(&app.client_id, alg).await?;
+    }
     drive.db().close().await;
     let secret = app.client_secret.as_ref().map(|secret| secret.expose());
     let told = json!({
         "client_id": app.client_id, "client_secret": secret, "name": app.name, "redirect_uris": app.redirect_uris,
-        "scopes": app.scopes.to_string(), "public": app.public, "weipan": app.weipan,
+        "scopes": app.scopes.to_string(), "public": app.public, "weipan": app.weipan, "id_token_alg": add.id_token_alg,
     });
     print(add.json, &told, || {
         let secret = secret.map_or_else(
@@ -123,6 +126,22 @@ pub(crate) async fn issue_token(settings: Settings, issue: IssueToken) -> anyhow
             answer.scope,
             answer.expires_in
         )
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `key rotate`
+pub(crate) async fn rotate_keys(settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    let drive = open(settings, Purpose::Use).await?;
+    // A key that was sealed by another secret could be opened by no server.
+    drive.claim().await?;
+    let rotated = drive.rotate_signing_keys().await.context("the keys were not replaced")?;
+    drive.db().close().await;
+    let keys = rotated.iter().map(|(alg, kid)| json!({"alg": alg.as_str(), "kid": kid}));
+    let told = json!({ "keys": keys.collect::<Vec<_>>() });
+    print(as_json, &told, || {
+        let lines = rotated.iter().map(|(alg, kid)| format!("{} {kid}\n", alg.as_str()));
+        format!("{}Tokens are signed by these from now on.", lines.collect::<String>())
     });
     Ok(ExitCode::SUCCESS)
 }

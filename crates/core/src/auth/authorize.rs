@@ -1,20 +1,25 @@
 //! The authorization endpoint's rules (RFC 6749, section 4.1.1; RFC 7636): what a request asks, and what
 //! consent makes of it. Must not know redirects or pages, but for which of the two an error may be.
 
-use pantry_db::{Outcome, Tx, audit, codes, dialect};
+use pantry_db::{Outcome, Tx, audit, codes, dialect, grants, users};
 use pantry_types::{Scopes, SecretKind, SecretText, secret, shown};
 
 use super::{
     App, OAuthCode, OAuthError, Origin, SessionActor,
     apps::asked,
     exchange::is_challenge,
-    grant::{self, entry},
+    grant::{self, Given, entry},
     hash, redirect,
+    term::{self, Consent, told},
 };
 use crate::{Drive, Error};
 
 /// Longest `nonce` that is kept, in bytes.
 const NONCE: usize = 1024;
+/// Seconds for which being asked to sign in anew is remembered.
+const ASKED: i64 = 900;
+/// Seconds that the clocks of two nodes may be apart.
+const SKEW: i64 = 5;
 
 /// An authorization request; a parameter without a value is `None`. `state` is the face's alone.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +42,16 @@ pub struct AuthorizeRequest {
     pub nonce: Option<String>,
     /// OpenID Connect: `none`, `login`, `consent`, `select_account`.
     pub prompt: Option<String>,
+    /// OpenID Connect: the oldest sign-in that does, in seconds.
+    pub max_age: Option<String>,
+    /// What the token is for (RFC 8707); may be several.
+    pub resource: Vec<String>,
+    /// OpenID Connect: a request as a signed object, which is not understood.
+    pub request: Option<String>,
+    /// OpenID Connect: a request elsewhere, which is not fetched.
+    pub request_uri: Option<String>,
+    /// OpenID Connect: a registration beside the request, which there is not.
+    pub registration: Option<String>,
     /// Names of parameters that were sent more than once.
     pub repeated: Vec<String>,
 }
@@ -66,6 +81,8 @@ pub struct Asked {
     pub scopes: Scopes,
     /// Which pages are wanted.
     pub prompt: Prompt,
+    /// The oldest sign-in that does, in seconds.
+    pub max_age: Option<i64>,
     challenge: String,
     nonce: String,
 }
@@ -82,6 +99,25 @@ impl Asked {
         ]
         .map(|s| format!("{} {s}\n", s.len()))
         .concat()
+    }
+
+    /// Whether the person must show a password before consenting. `asked_at` is when they were last sent to do so
+    /// for this very request: a sign-in since then does, however long the way back took.
+    pub fn needs_sign_in(&self, session: &SessionActor, now: i64, asked_at: Option<i64>) -> bool {
+        if let Some(asked) = asked_at
+            && (now - ASKED..=now + SKEW).contains(&asked)
+            && session.auth_time + SKEW >= asked
+        {
+            return false;
+        }
+        let too_old = |max: i64| max == 0 || now - session.auth_time > max;
+        self.prompt == Prompt::Login || self.max_age.is_some_and(too_old)
+    }
+
+    /// Whether a code may go out without a page. A public client on an address that any program can take must be
+    /// looked at by the person each time (RFC 8252, section 8.6).
+    fn may_be_silent(&self) -> bool {
+        !self.app.public || self.redirect_uri.starts_with("https://")
     }
 }
 
@@ -117,6 +153,8 @@ struct Approve {
     client_id: String,
     redirect_uri: String,
     scopes: Scopes,
+    /// When consent ends, 0 for never.
+    ends_at: i64,
     challenge: String,
     nonce: String,
     hash: [u8; 32],
@@ -130,10 +168,47 @@ async fn approve_tx(tx: &mut Tx<'_>, a: &Approve) -> Outcome<(), Error> {
 }
 
 async fn approve_rows(tx: &mut Tx<'_>, a: &Approve) -> Result<(), Error> {
-    let given = grant::give(tx, a.session.user, &a.client_id, a.scopes, a.now).await?;
+    let given = grant::give(tx, a.session.user, &a.client_id, a.scopes, a.ends_at, a.now).await?;
+    make_code(tx, a, given).await?;
+    let mut entry = entry(a.now, given.user, &a.client_id, "grant_given", &a.origin);
+    entry.detail = told(a.scopes, a.ends_at);
+    audit::append(tx, &entry).await?;
+    Ok(())
+}
+
+async fn silent_tx(tx: &mut Tx<'_>, a: &Approve) -> Outcome<bool, Error> {
+    silent_rows(tx, a).await.into()
+}
+
+/// A code on the strength of a consent that stands. Changes nothing about it.
+async fn silent_rows(tx: &mut Tx<'_>, a: &Approve) -> Result<bool, Error> {
+    users::lock(tx, a.session.user).await?;
+    let found = grants::of_client(tx, a.session.user, &a.client_id).await?;
+    // What was consented to for a time is asked for anew: a code without a page would outlive it.
+    let Some(grant) = found.filter(|g| g.is_live(a.now) && a.scopes.is_subset(g.lasting)) else {
+        return Ok(false);
+    };
+    let given = Given {
+        user: grant.user,
+        grant: grant.id,
+        epoch: grant.epoch,
+    };
+    if !grant::stands(tx, given, a.now).await? {
+        return Ok(false);
+    }
+    make_code(tx, a, given).await?;
+    let mut entry = entry(a.now, given.user, &a.client_id, "signed_in_to_app", &a.origin);
+    entry.detail = a.scopes.to_string();
+    audit::append(tx, &entry).await?;
+    Ok(true)
+}
+
+async fn make_code(tx: &mut Tx<'_>, a: &Approve, given: Given) -> Result<(), Error> {
+    let family = dialect::next_id(tx).await?;
+    term::limit(tx, given, family, a.scopes, a.ends_at).await?;
     let code = codes::Code {
         hash: a.hash.to_vec(),
-        family: dialect::next_id(tx).await?,
+        family,
         user: given.user,
         grant: given.grant,
         epoch: given.epoch,
@@ -148,9 +223,6 @@ async fn approve_rows(tx: &mut Tx<'_>, a: &Approve) -> Result<(), Error> {
         used_at: 0,
     };
     codes::insert(tx, &code).await?;
-    let mut entry = entry(a.now, given.user, &a.client_id, "grant_given", &a.origin);
-    entry.detail = a.scopes.to_string();
-    audit::append(tx, &entry).await?;
     Ok(())
 }
 
@@ -174,6 +246,25 @@ pub(super) fn pkce(challenge: Option<&str>, method: Option<&str>) -> Result<Stri
         }
         (Some(_), _) => bad("code_challenge_method must be S256"),
     }
+}
+
+/// What `prompt` asks for (OpenID Connect Core 1.0, section 3.1.2.1). Consent is asked for in any case but `none`, and
+/// an account is chosen by signing in to it.
+fn prompt(text: &str) -> Result<Prompt, &'static str> {
+    let wanted: Vec<&str> = text.split_ascii_whitespace().collect();
+    let known = ["none", "login", "consent", "select_account"];
+    if wanted.iter().any(|w| !known.contains(w)) {
+        return Err("prompt must be none, login, consent or select_account");
+    }
+    if wanted.contains(&"none") {
+        return if wanted.len() == 1 {
+            Ok(Prompt::None)
+        } else {
+            Err("prompt=none stands alone")
+        };
+    }
+    let anew = wanted.contains(&"login") || wanted.contains(&"select_account");
+    Ok(if anew { Prompt::Login } else { Prompt::Usual })
 }
 
 impl Drive {
@@ -211,6 +302,24 @@ impl Drive {
         if let Some(name) = r.repeated.first() {
             return Err(wrong(&format!("the parameter {name} was sent more than once")));
         }
+        let unsupported = [
+            (&r.request, OAuthCode::RequestNotSupported, "request is not supported; send the parameters themselves"),
+            (
+                &r.request_uri,
+                OAuthCode::RequestUriNotSupported,
+                "request_uri is only for requests that were pushed to /oauth/par",
+            ),
+            (
+                &r.registration,
+                OAuthCode::RegistrationNotSupported,
+                "registration is not supported; register the app first",
+            ),
+        ];
+        for (sent, code, why) in unsupported {
+            if sent.is_some() {
+                return Err(told(OAuthError::refused(code, why)));
+            }
+        }
         match r.response_type.as_deref() {
             Some("code") => {}
             None => return Err(wrong("response_type is missing; send code")),
@@ -233,12 +342,14 @@ impl Drive {
         if nonce.len() > NONCE {
             return Err(wrong("nonce is longer than 1024 bytes"));
         }
-        let wanted: Vec<&str> = r.prompt.as_deref().unwrap_or_default().split(' ').collect();
-        let prompt = match (wanted.contains(&"none"), wanted.contains(&"login")) {
-            (true, _) if wanted.len() > 1 => return Err(wrong("prompt=none stands alone")),
-            (true, _) => Prompt::None,
-            (_, true) => Prompt::Login,
-            _ => Prompt::Usual,
+        for resource in &r.resource {
+            self.check_resource(resource).map_err(told)?;
+        }
+        let prompt = prompt(r.prompt.as_deref().unwrap_or_default()).map_err(wrong)?;
+        let max_age = match r.max_age.as_deref().map(str::parse::<u32>) {
+            None => None,
+            Some(Ok(seconds)) => Some(i64::from(seconds)),
+            Some(Err(_)) => return Err(wrong("max_age must be a number of seconds")),
         };
         Ok(Asked {
             app,
@@ -246,12 +357,13 @@ impl Drive {
             redirect_uri,
             scopes,
             prompt,
+            max_age,
             challenge,
             nonce,
         })
     }
 
-    /// Writes the person's consent, with the sensitive scopes that were ticked, and makes the code.
+    /// Writes the person's consent, with the sensitive scopes that were ticked and for the time chosen, and makes the code.
     /// `None`: nothing is left to consent to.
     ///
     /// # Errors
@@ -260,13 +372,55 @@ impl Drive {
         &self,
         session: &SessionActor,
         asked: &Asked,
-        ticked: Scopes,
+        consent: impl Into<Consent>,
         origin: &Origin,
     ) -> Result<Option<SecretText>, Error> {
-        let scopes = consented(asked.scopes, ticked);
+        let consent = consent.into();
+        let scopes = consented(asked.scopes, consent.ticked);
         if scopes.is_empty() {
             return Ok(None);
         }
+        let (code, mut args) = self.new_code(session, asked, scopes, origin);
+        args.ends_at = consent.term.ends_at(args.now);
+        self.0.db.write(args, |tx, a| Box::pin(approve_tx(tx, a))).await?;
+        Ok(Some(code))
+    }
+
+    /// Makes a code without asking (`prompt=none`), where the person consented to all of it before and that stands.
+    ///
+    /// # Errors
+    /// `consent_required`, `interaction_required`.
+    pub async fn approve_silently(
+        &self,
+        session: &SessionActor,
+        asked: &Asked,
+        origin: &Origin,
+    ) -> Result<SecretText, OAuthError> {
+        if !asked.may_be_silent() {
+            return Err(OAuthError::refused(
+                OAuthCode::InteractionRequired,
+                "the person must see who asks, since other programs can take this redirect_uri",
+            ));
+        }
+        let (code, args) = self.new_code(session, asked, asked.scopes, origin);
+        if self.0.db.write(args, |tx, a| Box::pin(silent_tx(tx, a))).await? {
+            Ok(code)
+        } else {
+            Err(OAuthError::refused(
+                OAuthCode::ConsentRequired,
+                "the person has not consented to all of this",
+            ))
+        }
+    }
+
+    /// A new code, and what its row needs.
+    fn new_code(
+        &self,
+        session: &SessionActor,
+        asked: &Asked,
+        scopes: Scopes,
+        origin: &Origin,
+    ) -> (SecretText, Approve) {
         let code = secret::generate(SecretKind::AuthorizationCode, &*self.0.random);
         let now = self.now();
         let args = Approve {
@@ -274,6 +428,7 @@ impl Drive {
             client_id: asked.app.client_id.clone(),
             redirect_uri: asked.redirect_uri.clone(),
             scopes,
+            ends_at: 0,
             challenge: asked.challenge.clone(),
             nonce: asked.nonce.clone(),
             hash: hash(code.expose()),
@@ -281,7 +436,6 @@ impl Drive {
             expires_at: now + self.0.settings.oauth.code_seconds,
             origin: origin.clone(),
         };
-        self.0.db.write(args, |tx, a| Box::pin(approve_tx(tx, a))).await?;
-        Ok(Some(code))
+        (code, args)
     }
 }

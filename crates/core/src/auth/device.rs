@@ -7,9 +7,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use pantry_db::{
     Outcome, Tx, apps, audit, devices,
     devices::{Device, DeviceState},
-    dialect, throttle as rows,
+    dialect, oidc as sign_ins, throttle as rows,
 };
-use pantry_types::{GrantId, Scopes, SecretText, UserId, random};
+use pantry_types::{GrantId, Scope, Scopes, SecretText, UserId, random};
 use quick_cache::unsync::Cache;
 
 use super::{
@@ -19,6 +19,8 @@ use super::{
     exchange::verifies,
     grant::{self, Given, Lives, Mint, Pair, entry},
     hash, lock,
+    oidc::SignedInAs,
+    term::{self, Consent, told},
     throttle::{Limit, count},
 };
 use crate::{Drive, Error, keys::Keys};
@@ -31,10 +33,12 @@ const USER_CODE: usize = 7;
 const DEVICE_CODE: usize = 36;
 /// How many codes to type are drawn before giving up.
 const DRAWS: usize = 8;
-/// Wrong codes in ten minutes, of a person and of an address.
-const PER_PERSON: i64 = 5;
-const PER_ADDRESS: i64 = 20;
+/// Seconds over which wrong codes are counted.
 const WINDOW: i64 = 600;
+/// How many times more wrong codes an address takes than a person.
+const PER_ADDRESS: i64 = 4;
+/// How many times more devices of all apps may wait at an address than of one.
+const ALL_APPS: i64 = 5;
 /// Questions that a device may ask at once before it must keep to the interval.
 const BUCKET: i64 = 3;
 /// Devices whose questions are counted.
@@ -174,11 +178,29 @@ fn is_device_code(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
-async fn start_tx(tx: &mut Tx<'_>, (device, hashes): &(Device, Vec<Vec<u8>>)) -> Outcome<usize, Error> {
-    start_rows(tx, device, hashes).await.into()
+struct Start {
+    device: Device,
+    /// Of codes to type, one of which is free.
+    hashes: Vec<Vec<u8>>,
+    /// Devices of one app and address that may wait; 0 is no limit.
+    max: i64,
 }
 
-async fn start_rows(tx: &mut Tx<'_>, device: &Device, hashes: &[Vec<u8>]) -> Result<usize, Error> {
+async fn start_tx(tx: &mut Tx<'_>, a: &Start) -> Outcome<usize, Error> {
+    start_rows(tx, a).await.into()
+}
+
+async fn start_rows(tx: &mut Tx<'_>, Start { device, hashes, max }: &Start) -> Result<usize, Error> {
+    // Two that ask at once may both be the last: the limit keeps rows few, not exact.
+    if *max > 0 {
+        let now = device.created_at;
+        let w = devices::waiting(tx, &device.network, &device.client_id, now).await?;
+        if w.of_app >= *max || w.all >= max.saturating_mul(ALL_APPS) {
+            return Err(Error::TooMany {
+                retry_after: (w.first_ends - now).max(1),
+            });
+        }
+    }
     for (i, hash) in hashes.iter().enumerate() {
         let mut device = device.clone();
         device.user_code_hash.clone_from(hash);
@@ -214,7 +236,9 @@ fn gone(at: DeviceAddress) -> OAuthError {
     }
 }
 
-async fn poll_tx(tx: &mut Tx<'_>, a: &Poll) -> Outcome<Result<TokenAnswer, OAuthError>, OAuthError> {
+type Fetched = (TokenAnswer, SignedInAs);
+
+async fn poll_tx(tx: &mut Tx<'_>, a: &Poll) -> Outcome<Result<Fetched, OAuthError>, OAuthError> {
     match poll_rows(tx, a).await {
         Ok(answer) => Outcome::Commit(Ok(answer)),
         // A wrong verifier burns the code.
@@ -244,7 +268,7 @@ fn ready(device: Option<&Device>, client_id: &str, at: DeviceAddress, now: i64) 
     }
 }
 
-async fn poll_rows(tx: &mut Tx<'_>, a: &Poll) -> Result<TokenAnswer, OAuthError> {
+async fn poll_rows(tx: &mut Tx<'_>, a: &Poll) -> Result<Fetched, OAuthError> {
     let device = devices::get(tx, &a.hash).await?;
     ready(device.as_ref(), &a.client_id, a.at, a.now)?;
     let Some(d) = device else { return Err(gone(a.at)) };
@@ -262,7 +286,7 @@ async fn poll_rows(tx: &mut Tx<'_>, a: &Poll) -> Result<TokenAnswer, OAuthError>
         grant: d.grant,
         epoch: d.epoch,
     };
-    if !grant::stands(tx, given).await? {
+    if !grant::stands(tx, given, a.now).await? {
         return Err(gone(a.at));
     }
     let m = Mint {
@@ -275,7 +299,18 @@ async fn poll_rows(tx: &mut Tx<'_>, a: &Poll) -> Result<TokenAnswer, OAuthError>
         now: a.now,
         lives: a.lives,
     };
-    Ok(grant::mint(tx, &a.pair, &m).await?)
+    let answer = grant::mint(tx, &a.pair, &m).await?;
+    let auth_time = sign_ins::device_auth_time(tx, &a.hash).await?;
+    if d.scopes.contains(Scope::OpenId) {
+        sign_ins::set_auth_time(tx, m.pair, auth_time).await?;
+    }
+    let who = SignedInAs {
+        user: d.user,
+        auth_time,
+        nonce: String::new(),
+        at: a.now,
+    };
+    Ok((answer, who))
 }
 
 struct LookUp {
@@ -317,9 +352,12 @@ async fn find_rows(tx: &mut Tx<'_>, a: &LookUp) -> Result<Result<(Device, App, S
 struct Answer {
     hash: Vec<u8>,
     user: UserId,
+    auth_time: i64,
     client_id: String,
     /// `None` refuses.
     scopes: Option<Scopes>,
+    /// When consent ends, 0 for never.
+    ends_at: i64,
     now: i64,
     origin: Origin,
 }
@@ -337,18 +375,20 @@ async fn answer_rows(tx: &mut Tx<'_>, a: &Answer) -> Result<(), DeviceProblem> {
     match a.scopes {
         None => device.state = DeviceState::Denied,
         Some(scopes) => {
-            let given = grant::give(tx, a.user, &a.client_id, scopes, a.now).await?;
+            let given = grant::give(tx, a.user, &a.client_id, scopes, a.ends_at, a.now).await?;
             device.state = DeviceState::Approved;
             device.grant = given.grant;
             device.epoch = given.epoch;
             device.scopes = scopes;
             device.family = dialect::next_id(tx).await?;
+            term::limit(tx, given, device.family, scopes, a.ends_at).await?;
             let mut entry = entry(a.now, a.user, &a.client_id, "grant_given", &a.origin);
-            entry.detail = format!("device {}: {scopes}", device.address);
+            entry.detail = format!("device {}: {}", device.address, told(scopes, a.ends_at));
             audit::append(tx, &entry).await?;
         }
     }
     if devices::answer(tx, &device).await? {
+        sign_ins::set_device_auth_time(tx, &a.hash, a.auth_time).await?;
         Ok(())
     } else {
         Err(DeviceProblem::Taken)
@@ -383,6 +423,7 @@ impl Drive {
             scopes,
             challenge,
             address: origin.address(),
+            network: origin.network(),
             agent: origin.agent().to_owned(),
             state: DeviceState::Pending,
             user: UserId(0),
@@ -392,11 +433,12 @@ impl Drive {
             created_at: now,
             expires_at: now + settings.device_seconds,
         };
-        let taken = self
-            .0
-            .db
-            .write((device, hashes), |tx, a| Box::pin(start_tx(tx, a)))
-            .await?;
+        let args = Start {
+            device,
+            hashes,
+            max: self.0.settings.limits.waiting_devices,
+        };
+        let taken = self.0.db.write(args, |tx, a| Box::pin(start_tx(tx, a))).await?;
         Ok(DeviceAnswer {
             device_code: SecretText::new(device_code),
             user_code: shown_code(&codes[taken]),
@@ -441,7 +483,8 @@ impl Drive {
             now,
             lives: (&self.0.settings.oauth).into(),
         };
-        self.0.db.write(args, |tx, a| Box::pin(poll_tx(tx, a))).await?
+        let (answer, who) = self.0.db.write(args, |tx, a| Box::pin(poll_tx(tx, a))).await??;
+        Ok(self.with_id_token(answer, &app.client_id, &who).await?)
     }
 
     /// Writes a code as devices show it, if it can be one. Looks nothing up.
@@ -460,6 +503,7 @@ impl Drive {
         origin: &Origin,
     ) -> Result<DeviceAsk, DeviceProblem> {
         let code = normal(user_code).ok_or(DeviceProblem::Malformed)?;
+        let max = self.0.settings.limits.bad_user_codes;
         let limit = |key: String, max| Limit {
             key,
             max,
@@ -468,9 +512,12 @@ impl Drive {
         let args = LookUp {
             user_code_hash: user_code_hash(&self.0.keys, &code),
             limits: vec![
-                limit(format!("device user {}", person.user), PER_PERSON),
-                limit(format!("device from {}", origin.network()), PER_ADDRESS),
-            ],
+                limit(format!("device user {}", person.user), max),
+                limit(format!("device from {}", origin.network()), max.saturating_mul(PER_ADDRESS)),
+            ]
+            .into_iter()
+            .filter(|l| l.max > 0)
+            .collect(),
             now: self.now(),
         };
         let (device, app, owner) = self.0.db.write(args, |tx, a| Box::pin(find_tx(tx, a))).await??;
@@ -486,7 +533,7 @@ impl Drive {
         })
     }
 
-    /// Writes the person's approval, with the sensitive scopes that were ticked. `false`: nothing is left to approve.
+    /// Writes the person's approval, with the sensitive scopes that were ticked and for the time chosen. `false`: nothing is left to approve.
     ///
     /// # Errors
     /// [`DeviceProblem`].
@@ -494,14 +541,20 @@ impl Drive {
         &self,
         person: &SessionActor,
         ask: &DeviceAsk,
-        ticked: Scopes,
+        consent: impl Into<Consent>,
         origin: &Origin,
     ) -> Result<bool, DeviceProblem> {
-        let scopes = consented(ask.scopes, ticked);
+        let consent = consent.into();
+        let scopes = consented(ask.scopes, consent.ticked);
         if scopes.is_empty() {
             return Ok(false);
         }
-        self.answer_device(person, ask, Some(scopes), origin).await?;
+        let args = Answer {
+            scopes: Some(scopes),
+            ends_at: consent.term.ends_at(self.now()),
+            ..self.device_answer(person, ask, origin)
+        };
+        self.answer_device(args).await?;
         Ok(true)
     }
 
@@ -515,24 +568,24 @@ impl Drive {
         ask: &DeviceAsk,
         origin: &Origin,
     ) -> Result<(), DeviceProblem> {
-        self.answer_device(person, ask, None, origin).await
+        self.answer_device(self.device_answer(person, ask, origin)).await
     }
 
-    async fn answer_device(
-        &self,
-        person: &SessionActor,
-        ask: &DeviceAsk,
-        scopes: Option<Scopes>,
-        origin: &Origin,
-    ) -> Result<(), DeviceProblem> {
-        let args = Answer {
+    /// A refusal.
+    fn device_answer(&self, person: &SessionActor, ask: &DeviceAsk, origin: &Origin) -> Answer {
+        Answer {
             hash: ask.hash.clone(),
             user: person.user,
+            auth_time: person.auth_time,
             client_id: ask.app.client_id.clone(),
-            scopes,
+            scopes: None,
+            ends_at: 0,
             now: self.now(),
             origin: origin.clone(),
-        };
+        }
+    }
+
+    async fn answer_device(&self, args: Answer) -> Result<(), DeviceProblem> {
         self.0.db.write(args, |tx, a| Box::pin(answer_tx(tx, a))).await
     }
 }

@@ -36,6 +36,16 @@ pub enum OAuthCode {
     LoginRequired,
     /// Consent is needed, and no page may be shown.
     ConsentRequired,
+    /// A page is needed whatever was consented to before, and none may be shown.
+    InteractionRequired,
+    /// A resource that there is not here (RFC 8707, section 2).
+    InvalidTarget,
+    /// Requests as signed objects are not understood (OpenID Connect Core, section 3.1.2.6).
+    RequestNotSupported,
+    /// Requests by an address elsewhere are not fetched.
+    RequestUriNotSupported,
+    /// Apps do not register themselves.
+    RegistrationNotSupported,
 }
 
 impl OAuthCode {
@@ -55,6 +65,11 @@ impl OAuthCode {
             OAuthCode::ExpiredToken => "expired_token",
             OAuthCode::LoginRequired => "login_required",
             OAuthCode::ConsentRequired => "consent_required",
+            OAuthCode::InteractionRequired => "interaction_required",
+            OAuthCode::InvalidTarget => "invalid_target",
+            OAuthCode::RequestNotSupported => "request_not_supported",
+            OAuthCode::RequestUriNotSupported => "request_uri_not_supported",
+            OAuthCode::RegistrationNotSupported => "registration_not_supported",
         }
     }
 }

@@ -2,14 +2,16 @@
 //! Must not know how the code came to the client.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use pantry_db::{Outcome, Tx, audit, codes, dialect, tokens};
-use pantry_types::{SecretKind, secret};
+use pantry_db::{Outcome, Tx, audit, codes, dialect, oidc as rows, tokens};
+use pantry_types::{Scope, SecretKind, UserId, secret};
 use sha2::{Digest, Sha256};
 
 use super::{
     Client, OAuthCode, OAuthError, Origin, TokenAnswer,
     grant::{self, Given, Lives, Mint, Pair, entry},
     hash,
+    oidc::SignedInAs,
+    throttle::Guess,
 };
 use crate::{Drive, keys};
 
@@ -52,16 +54,23 @@ fn refused(why: &'static str) -> OAuthError {
 
 const UNKNOWN: &str = "the code is unknown, expired or used; start again";
 
+/// What came of it: a replay took back what the first use got.
+enum Came {
+    Answer(TokenAnswer, SignedInAs),
+    Refused(OAuthError),
+    Replayed(UserId),
+}
+
 /// A refusal commits: the code stays burnt, and a replay's tokens stay gone.
-async fn exchange_tx(tx: &mut Tx<'_>, a: &Exchange) -> Outcome<Result<TokenAnswer, OAuthError>, OAuthError> {
+async fn exchange_tx(tx: &mut Tx<'_>, a: &Exchange) -> Outcome<Came, OAuthError> {
     match exchange_rows(tx, a).await {
-        Ok(answer) => Outcome::Commit(Ok(answer)),
-        Err(e @ OAuthError::Refused { .. }) => Outcome::Commit(Err(e)),
+        Ok(came) => Outcome::Commit(came),
+        Err(e @ OAuthError::Refused { .. }) => Outcome::Commit(Came::Refused(e)),
         Err(e) => Outcome::Rollback(e),
     }
 }
 
-async fn exchange_rows(tx: &mut Tx<'_>, a: &Exchange) -> Result<TokenAnswer, OAuthError> {
+async fn exchange_rows(tx: &mut Tx<'_>, a: &Exchange) -> Result<Came, OAuthError> {
     let Some(code) = codes::consume(tx, &a.hash, a.now).await? else {
         if let Some(code) = codes::get(tx, &a.hash).await?
             && code.client_id == a.client_id
@@ -69,6 +78,7 @@ async fn exchange_rows(tx: &mut Tx<'_>, a: &Exchange) -> Result<TokenAnswer, OAu
             tokens::remove_family(tx, code.family).await?;
             let entry = entry(a.now, code.user, &code.client_id, "code_replayed", &a.origin);
             audit::append(tx, &entry).await?;
+            return Ok(Came::Replayed(code.user));
         }
         return Err(refused(UNKNOWN));
     };
@@ -77,7 +87,7 @@ async fn exchange_rows(tx: &mut Tx<'_>, a: &Exchange) -> Result<TokenAnswer, OAu
         grant: code.grant,
         epoch: code.epoch,
     };
-    if a.now >= code.expires_at || code.client_id != a.client_id || !grant::stands(tx, given).await? {
+    if a.now >= code.expires_at || code.client_id != a.client_id || !grant::stands(tx, given, a.now).await? {
         return Err(refused(UNKNOWN));
     }
     if a.redirect_uri.as_ref().is_some_and(|uri| *uri != code.redirect_uri) {
@@ -98,7 +108,17 @@ async fn exchange_rows(tx: &mut Tx<'_>, a: &Exchange) -> Result<TokenAnswer, OAu
         now: a.now,
         lives: a.lives,
     };
-    Ok(grant::mint(tx, &a.pair, &m).await?)
+    let answer = grant::mint(tx, &a.pair, &m).await?;
+    if code.scopes.contains(Scope::OpenId) {
+        rows::set_auth_time(tx, m.pair, code.auth_time).await?;
+    }
+    let who = SignedInAs {
+        user: code.user,
+        auth_time: code.auth_time,
+        nonce: code.nonce,
+        at: a.now,
+    };
+    Ok(Came::Answer(answer, who))
 }
 
 impl Drive {
@@ -108,6 +128,18 @@ impl Drive {
     /// # Errors
     /// `invalid_grant`; `invalid_request` where `redirect_uri` may not be left out.
     pub async fn exchange_code(
+        &self,
+        client: &Client,
+        code: &str,
+        redirect_uri: Option<&str>,
+        verifier: Option<&str>,
+        origin: &Origin,
+    ) -> Result<TokenAnswer, OAuthError> {
+        let answer = self.exchange(client, code, redirect_uri, verifier, origin).await;
+        self.with_guess_counted(Guess::Token, origin, answer)
+    }
+
+    async fn exchange(
         &self,
         client: &Client,
         code: &str,
@@ -134,12 +166,14 @@ impl Drive {
             lives: (&self.0.settings.oauth).into(),
             origin: origin.clone(),
         };
-        let answer = self.0.db.write(args, |tx, a| Box::pin(exchange_tx(tx, a))).await?;
-        if answer.is_err() {
-            // A replay may have ended tokens.
-            self.tokens_changed();
+        match self.0.db.write(args, |tx, a| Box::pin(exchange_tx(tx, a))).await? {
+            Came::Answer(answer, who) => Ok(self.with_id_token(answer, &client.app().client_id, &who).await?),
+            Came::Refused(e) => Err(e),
+            Came::Replayed(user) => {
+                self.access_ended(Some(user));
+                Err(refused(UNKNOWN))
+            }
         }
-        answer
     }
 }
 

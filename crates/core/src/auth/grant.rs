@@ -224,6 +224,7 @@ struct Revoke {
 }
 
 async fn revoke_tx(tx: &mut Tx<'_>, a: &Revoke) -> Outcome<(), Error> {
+        id_token: None,
     revoke_rows(tx, a).await.into()
 }
 

@@ -15,8 +15,12 @@ mod forms;
 mod grant;
 mod origin;
 mod passwords;
+mod introspect;
+mod jwks;
+mod oidc;
 mod redirect;
 mod refresh;
+mod pushed;
 mod revoke;
 mod seal;
 mod session;
@@ -44,7 +48,10 @@ pub use device::{DeviceAddress, DeviceAnswer, DeviceAsk, DeviceProblem, DeviceRe
 pub use error::{OAuthCode, OAuthError};
 pub use origin::Origin;
 pub(crate) use session::{Counted, Proof, Proven};
+pub use introspect::Introspection;
+pub use jwks::Alg;
 pub use session::{SessionActor, SignedIn};
+pub use pushed::Pushed;
 pub use setup::{SetupClosed, SetupError};
 pub use sweep::Swept;
 pub use token::TokenActor;
@@ -59,6 +66,7 @@ pub(crate) struct State {
     /// Argon2 hashes that run.
     hashing: Semaphore,
     /// Argon2 hashes that run or wait.
+    keyring: jwks::Keyring,
     hashing_queue: Semaphore,
 }
 
@@ -73,6 +81,7 @@ impl State {
             hashing_queue: Semaphore::new(passwords::QUEUE),
         }
     }
+            keyring: jwks::Keyring::new(),
 }
 
 /// A successful answer of the token endpoint (RFC 6749, section 5.1).
@@ -92,6 +101,8 @@ pub struct TokenAnswer {
 
 /// The only type of token there is (RFC 6750).
 pub(crate) const BEARER: &str = "Bearer";
+    /// Who signed in, signed, where `openid` is among the scopes (OpenID Connect Core 1.0, section 3.1.3.3).
+    pub id_token: Option<String>,
 
 /// How a secret is kept in a row.
 pub(crate) fn hash(secret: &str) -> [u8; 32] {

@@ -1,15 +1,18 @@
 //! A refresh token for a new pair (RFC 6749, section 6), once, with grace for an answer that was lost.
 //! Must not keep an answer that can be read without the old token.
 
-use pantry_db::{Outcome, Tx, audit, dialect, tokens};
-use pantry_types::{Scopes, SecretKind, SecretText, random, secret};
+use pantry_db::{Outcome, Tx, audit, dialect, oidc as rows, tokens};
+use pantry_types::{Scopes, SecretKind, SecretText, UserId, random, secret};
 use serde::{Deserialize, Serialize};
 
 use super::{
     BEARER, Client, OAuthCode, OAuthError, Origin, TokenAnswer,
     apps::may_ask,
     grant::{self, Given, Lives, Mint, Pair, entry},
-    hash, seal,
+    hash,
+    oidc::SignedInAs,
+    seal, term,
+    throttle::Guess,
 };
 use crate::{Drive, Error};
 
@@ -45,9 +48,9 @@ fn refused(why: &'static str) -> OAuthError {
 
 /// What came of it: some refusals took the grant back.
 enum Came {
-    Answer(TokenAnswer),
+    Answer(TokenAnswer, SignedInAs),
     Refused(OAuthError),
-    Reused(OAuthError),
+    Reused(UserId, OAuthError),
 }
 
 async fn refresh_tx(tx: &mut Tx<'_>, a: &Refresh) -> Outcome<Came, OAuthError> {
@@ -68,7 +71,7 @@ async fn refresh_rows(tx: &mut Tx<'_>, a: &Refresh) -> Result<Came, OAuthError> 
         grant: old.grant,
         epoch: old.epoch,
     };
-    if !grant::stands(tx, given).await? {
+    if !grant::stands(tx, given, a.now).await? {
         return Err(refused(DEAD));
     }
     let full = old.scopes.intersect(a.allowed);
@@ -83,12 +86,13 @@ async fn refresh_rows(tx: &mut Tx<'_>, a: &Refresh) -> Result<Came, OAuthError> 
         let kept = Kept {
             access: a.pair.access.expose().to_owned(),
             refresh: a.pair.refresh.expose().to_owned(),
-            expires_in: a.lives.access,
+            expires_in: term::lives(tx, old.family, a.now, a.lives).await?.access,
             scopes: scopes.to_bits(),
         };
         let text = serde_json::to_vec(&kept).map_err(|e| Error::Internal(e.to_string()))?;
         let sealed = seal::seal_answer(&a.key, &a.nonce, &text, &a.hash)?;
         let pair = dialect::next_id(tx).await?;
+        let auth_time = rows::auth_time(tx, &a.hash).await?;
         if tokens::rotate(tx, &a.hash, a.now, pair, &sealed).await? {
             let m = Mint {
                 given,
@@ -101,10 +105,25 @@ async fn refresh_rows(tx: &mut Tx<'_>, a: &Refresh) -> Result<Came, OAuthError> 
                 now: a.now,
                 lives: a.lives,
             };
-            return Ok(Came::Answer(grant::mint(tx, &a.pair, &m).await?));
+            let answer = grant::mint(tx, &a.pair, &m).await?;
+            if auth_time > 0 {
+                rows::set_auth_time(tx, pair, auth_time).await?;
+            }
+            return Ok(Came::Answer(answer, signed_in(given, auth_time, a.now)));
         }
     }
     again(tx, a, given, scopes).await
+}
+
+/// An `id_token` of a refresh tells of the sign-in that the tokens came from, without its `nonce`
+/// (OpenID Connect Core 1.0, section 12.2).
+fn signed_in(given: Given, auth_time: i64, at: i64) -> SignedInAs {
+    SignedInAs {
+        user: given.user,
+        auth_time,
+        nonce: String::new(),
+        at,
+    }
 }
 
 /// The token was exchanged before, perhaps a moment ago by the same request.
@@ -119,13 +138,19 @@ async fn again(tx: &mut Tx<'_>, a: &Refresh, given: Given, scopes: Scopes) -> Re
         .and_then(|sealed| seal::open_answer(&a.key, &sealed, &a.hash))
         .and_then(|text| serde_json::from_slice::<Kept>(&text).ok());
     match kept {
-        Some(kept) if Scopes::from_bits(kept.scopes) == scopes => Ok(Came::Answer(TokenAnswer {
-            access_token: SecretText::new(kept.access),
-            refresh_token: SecretText::new(kept.refresh),
-            expires_in: kept.expires_in,
-            scope: scopes,
-            token_type: BEARER,
-        })),
+        Some(kept) if Scopes::from_bits(kept.scopes) == scopes => {
+            let answer = TokenAnswer {
+                access_token: SecretText::new(kept.access),
+                refresh_token: SecretText::new(kept.refresh),
+                expires_in: kept.expires_in,
+                scope: scopes,
+                token_type: BEARER,
+                id_token: None,
+            };
+            // Says what the lost one said, its times included.
+            let auth_time = rows::auth_time(tx, &a.hash).await?;
+            Ok(Came::Answer(answer, signed_in(given, auth_time, old.used_at)))
+        }
         Some(_) => Err(OAuthError::refused(
             OAuthCode::InvalidScope,
             "the lost answer had another scope; repeat the request as it was",
@@ -134,7 +159,7 @@ async fn again(tx: &mut Tx<'_>, a: &Refresh, given: Given, scopes: Scopes) -> Re
             grant::take_back(tx, given, a.now).await?;
             let entry = entry(a.now, given.user, &a.client_id, "refresh_token_reused", &a.origin);
             audit::append(tx, &entry).await?;
-            Ok(Came::Reused(refused(
+            Ok(Came::Reused(given.user, refused(
                 "the refresh token was used before; everything of this app was revoked, ask the person again",
             )))
         }
@@ -148,6 +173,17 @@ impl Drive {
     /// # Errors
     /// `invalid_grant`, `invalid_scope`.
     pub async fn refresh(
+        &self,
+        client: &Client,
+        refresh_token: &str,
+        scope: Option<&str>,
+        origin: &Origin,
+    ) -> Result<TokenAnswer, OAuthError> {
+        let answer = self.refresh_once(client, refresh_token, scope, origin).await;
+        self.with_guess_counted(Guess::Token, origin, answer)
+    }
+
+    async fn refresh_once(
         &self,
         client: &Client,
         refresh_token: &str,
@@ -176,10 +212,10 @@ impl Drive {
             origin: origin.clone(),
         };
         match self.0.db.write(args, |tx, a| Box::pin(refresh_tx(tx, a))).await? {
-            Came::Answer(answer) => Ok(answer),
+            Came::Answer(answer, who) => Ok(self.with_id_token(answer, &client.app().client_id, &who).await?),
             Came::Refused(e) => Err(e),
-            Came::Reused(e) => {
-                self.tokens_changed();
+            Came::Reused(user, e) => {
+                self.access_ended(Some(user));
                 Err(e)
             }
         }

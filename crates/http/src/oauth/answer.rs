@@ -33,6 +33,8 @@ struct Tokens<'a> {
     expires_in: i64,
     refresh_token: &'a str,
     scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
 }
 
 /// Answers a pair of tokens.
@@ -45,6 +47,7 @@ pub(super) fn tokens(answer: &TokenAnswer) -> Response {
             expires_in: answer.expires_in,
             refresh_token: answer.refresh_token.expose(),
             scope: answer.scope.to_string(),
+            id_token: answer.id_token.as_deref(),
         },
     )
 }

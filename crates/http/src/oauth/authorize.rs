@@ -7,9 +7,9 @@ use axum::{
 };
 use http::{StatusCode, Uri};
 use pantry_core::{
-    Drive,
+    Drive, Error,
     access::APPS_FOLDER,
-    auth::{App, Asked, AuthorizeError, AuthorizeRequest, OAuthCode, Prompt, SessionActor},
+    auth::{App, Asked, AuthorizeError, AuthorizeRequest, Consent, OAuthCode, OAuthError, Prompt, SessionActor, Term},
 };
 use pantry_types::{Scope, Scopes};
 use percent_encoding::percent_decode;
@@ -27,17 +27,54 @@ use crate::{
     visitor::{Visitor, encoded, field, fields},
 };
 
+/// Says on the way back from signing in when that was asked for, so that it is asked once.
+const ASKED_AT: &str = "signed_in_since";
+/// Seconds for which that counts as just now.
+const JUST: i64 = 900;
+
 /// An authorization request as it came, for what only this face needs.
-struct Came<'a> {
-    /// The query, untouched: what signs, and what leads back here.
-    query: &'a str,
+struct Came {
+    /// The query of the address, untouched: what leads back here.
+    outer: String,
+    /// The request: that query, or the one that the app pushed before.
+    query: String,
     request: AuthorizeRequest,
     /// Percent-encoded anew, byte for byte the same; `None` if it was not sent.
     state: Option<String>,
+    /// An `id_token` of whom the app takes the person for.
+    hint: Option<String>,
+    /// When the person was last sent to sign in for this request, Unix seconds.
+    asked_at: Option<i64>,
+    /// The address of a pushed request.
+    pushed: Option<String>,
 }
 
-impl<'a> Came<'a> {
-    fn read(query: &'a str) -> Self {
+impl Came {
+    /// Reads a request, one that was pushed included.
+    async fn read(visitor: &Visitor, outer: &str) -> Result<Self, Response> {
+        let params = Params::of_query(outer);
+        let single = |name| {
+            let mut all = params.all(name);
+            all.next().filter(|_| all.next().is_none())
+        };
+        let Some(uri) = single("request_uri").filter(|uri| Drive::is_pushed(uri)) else {
+            return Ok(Self::of(outer, outer));
+        };
+        let found = visitor
+            .drive()
+            .pushed_request(single("client_id").unwrap_or_default(), uri)
+            .await;
+        match found {
+            Ok(Some(query)) => Ok(Self {
+                pushed: Some(uri.to_owned()),
+                ..Self::of(outer, &query)
+            }),
+            Ok(None) => Err(visitor.error(Page::BadRequest, Some("request_uri"))),
+            Err(e) => Err(Failure::from(e).into_response()),
+        }
+    }
+
+    fn of(outer: &str, query: &str) -> Self {
         let params = Params::of_query(query);
         let mut repeated = Vec::new();
         let mut take = |name: &'static str| {
@@ -59,8 +96,16 @@ impl<'a> Came<'a> {
             code_challenge_method: take("code_challenge_method"),
             nonce: take("nonce"),
             prompt: take("prompt"),
+            max_age: take("max_age"),
+            resource: Vec::new(),
+            request: take("request"),
+            request_uri: take("request_uri"),
+            registration: take("registration"),
             repeated: Vec::new(),
         };
+        let hint = take("id_token_hint");
+        // The one parameter that may come several times (RFC 8707, section 2).
+        let resource = params.all("resource").map(str::to_owned).collect();
         let mut states = raw_values(query, "state");
         let state = states.next().map(|bytes| encoded(&bytes));
         let ambiguous = states.next().is_some();
@@ -68,26 +113,59 @@ impl<'a> Came<'a> {
         if ambiguous {
             repeated.push("state".to_owned());
         }
+        let asked_at = raw_values(outer, ASKED_AT).next();
         Self {
-            query,
-            request: AuthorizeRequest { repeated, ..request },
+            request: AuthorizeRequest {
+                repeated,
+                resource,
+                ..request
+            },
             state: state.filter(|_| !ambiguous),
+            hint,
+            asked_at: asked_at.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok()),
+            pushed: None,
+            outer: outer.to_owned(),
+            query: query.to_owned(),
         }
     }
 
     fn path_and_query(&self) -> String {
-        format!("{}?{}", paths::AUTHORIZE, self.query)
+        format!("{}?{}", paths::AUTHORIZE, self.outer)
     }
 
-    /// The same without `prompt`, for the way back from signing in.
-    fn without_prompt(&self) -> String {
-        let kept = self.query.split('&').filter(|pair| name_of(pair) != b"prompt");
-        format!("{}?{}", paths::AUTHORIZE, kept.collect::<Vec<_>>().join("&"))
+    /// Sends the person to sign in and back. Where the app wants a fresh sign-in, the way back says since when.
+    fn to_login(&self, visitor: &Visitor) -> Response {
+        if self.request.prompt.is_none() && self.request.max_age.is_none() && self.hint.is_none() {
+            return visitor.to_login(&self.path_and_query());
+        }
+        let kept = self
+            .outer
+            .split('&')
+            .filter(|pair| name_of(pair) != ASKED_AT.as_bytes());
+        let kept = kept.collect::<Vec<_>>().join("&");
+        let now = visitor.drive().now();
+        visitor.to_login(&format!("{}?{kept}&{ASKED_AT}={now}", paths::AUTHORIZE))
+    }
+
+    /// Whether the app takes the person for somebody else than who is signed in.
+    async fn means_another(&self, drive: &Drive, session: &SessionActor, asked: &Asked) -> Result<bool, Error> {
+        match &self.hint {
+            Some(hint) => drive.hints_at_another(hint, &asked.app.client_id, session).await,
+            None => Ok(false),
+        }
+    }
+
+    /// A pushed request works once.
+    async fn answered(&self, drive: &Drive) -> Result<(), Error> {
+        match &self.pushed {
+            Some(uri) => drive.forget_pushed(uri).await,
+            None => Ok(()),
+        }
     }
 
     /// The way back to the app: its address with the answer, `state` and `iss` (RFC 9207).
     fn back(&self, drive: &Drive, redirect_uri: &str, answer: &[(&str, &str)]) -> String {
-        let issuer = drive.settings().server.public_url.trim_end_matches('/');
+        let issuer = drive.issuer();
         let mut to = redirect_uri.to_owned();
         let mut add = |name: &str, value: &str| {
             to.push(if to.contains('?') { '&' } else { '?' });
@@ -133,6 +211,11 @@ impl<'a> Came<'a> {
     }
 }
 
+/// The request that a query makes, for what is checked before a person is sent.
+pub(super) fn request(query: &str) -> AuthorizeRequest {
+    Came::of(query, query).request
+}
+
 fn name_of(pair: &str) -> Vec<u8> {
     decoded(pair.split('=').next().unwrap_or_default())
 }
@@ -163,16 +246,23 @@ pub(super) fn sandbox(app: &App) -> String {
     format!("/{APPS_FOLDER}/{}/", app.name)
 }
 
-/// The scopes that were ticked; what is none is not one.
-pub(super) fn ticked(params: &Params) -> Scopes {
-    params.all("scope").filter_map(|s| Scope::parse(s).ok()).collect()
+/// What a form of consent says: the scopes that were ticked, where what is none is not one, and for how long.
+/// `None`: a time that is not one of the page's.
+pub(super) fn consent_of(params: &Params) -> Option<Consent> {
+    let term = match params.all("term").next() {
+        None => Term::default(),
+        Some(text) => Term::parse(text)?,
+    };
+    let ticked: Scopes = params.all("scope").filter_map(|s| Scope::parse(s).ok()).collect();
+    Some(Consent { ticked, term })
 }
 
 fn ask(
     visitor: &Visitor,
-    came: &Came<'_>,
+    came: &Came,
     session: &SessionActor,
     asked: &Asked,
+    term: Term,
     problem: Option<ConsentProblem>,
 ) -> Response {
     let url = Url::parse(&asked.redirect_uri).ok();
@@ -199,7 +289,8 @@ fn ask(
         sandbox: &sandbox(&asked.app),
         return_to,
         action: paths::AUTHORIZE,
-        hidden: &[("request", came.query), ("check", &check)],
+        hidden: &[("request", &came.outer), ("check", &check)],
+        term,
         problem,
     };
     let status = match problem {
@@ -212,21 +303,59 @@ fn ask(
 }
 
 /// Asks for consent, or to sign in first.
-pub(super) async fn show(visitor: Visitor, uri: Uri) -> Response {
-    let came = Came::read(uri.query().unwrap_or_default());
-    if raw_values(came.query, "client_secret").next().is_some() {
-        return visitor.error(Page::BadRequest, Some("client_secret"));
+pub(super) async fn show(visitor: Visitor, uri: Uri) -> Result<Response, Failure> {
+    let outer = uri.query().unwrap_or_default();
+    if raw_values(outer, "client_secret").next().is_some() {
+        return Ok(visitor.error(Page::BadRequest, Some("client_secret")));
     }
-    let asked = match visitor.drive().check_authorization(&came.request).await {
-        Ok(asked) => asked,
-        Err(e) => return came.failed(&visitor, e),
+    let came = match Came::read(&visitor, outer).await {
+        Ok(came) => came,
+        Err(response) => return Ok(response),
     };
-    let refuse = |code, why| came.refuse(&visitor, &asked.redirect_uri, code, why);
-    match (&visitor.session, asked.prompt) {
-        (None, Prompt::None) => refuse(OAuthCode::LoginRequired, "nobody is signed in"),
-        (Some(_), Prompt::None) => refuse(OAuthCode::ConsentRequired, "the person must be asked"),
-        (_, Prompt::Login) | (None, Prompt::Usual) => visitor.to_login(&came.without_prompt()),
-        (Some(session), Prompt::Usual) => ask(&visitor, &came, session, &asked, None),
+    let drive = visitor.drive();
+    let asked = match drive.check_authorization(&came.request).await {
+        Ok(asked) => asked,
+        Err(e) => return Ok(came.failed(&visitor, e)),
+    };
+    if asked.prompt == Prompt::None {
+        return without_page(&visitor, &came, &asked).await;
+    }
+    let Some(session) = &visitor.session else {
+        return Ok(came.to_login(&visitor));
+    };
+    let now = drive.now();
+    // Somebody who was just asked to sign in, and came back as they were, means to be that.
+    let was_asked = came.asked_at.is_some_and(|at| now - at < JUST);
+    let another = !was_asked && came.means_another(drive, session, &asked).await?;
+    if another || asked.needs_sign_in(session, now, came.asked_at) {
+        return Ok(came.to_login(&visitor));
+    }
+    Ok(ask(&visitor, &came, session, &asked, Term::default(), None))
+}
+
+/// `prompt=none`: an answer at once, from what the person did before (OpenID Connect Core 1.0, section 3.1.2.1).
+async fn without_page(visitor: &Visitor, came: &Came, asked: &Asked) -> Result<Response, Failure> {
+    let drive = visitor.drive();
+    let login = |why| Ok(came.refuse(visitor, &asked.redirect_uri, OAuthCode::LoginRequired, why));
+    let Some(session) = &visitor.session else {
+        return login("nobody is signed in");
+    };
+    if asked.needs_sign_in(session, drive.now(), None) {
+        return login("the person signed in longer ago than max_age");
+    }
+    if came.means_another(drive, session, asked).await? {
+        return login("somebody else is signed in, or id_token_hint cannot be read");
+    }
+    match drive.approve_silently(session, asked, &visitor.origin).await {
+        Ok(code) => {
+            came.answered(drive).await?;
+            let back = came.back(drive, &asked.redirect_uri, &[("code", code.expose())]);
+            Ok(visitor.see_other(&back))
+        }
+        Err(OAuthError::Refused { code, description }) => {
+            Ok(came.refuse(visitor, &asked.redirect_uri, code, &description))
+        }
+        Err(OAuthError::Drive(e)) => Err(e.into()),
     }
 }
 
@@ -240,31 +369,40 @@ pub(super) async fn answer(visitor: Visitor, request: Request) -> Result<Respons
         let query = pairs.collect::<Vec<_>>().join("&");
         return Ok(visitor.see_other(&format!("{}?{query}", paths::AUTHORIZE)));
     }
-    let came = Came::read(field(&form, "request"));
+    let came = match Came::read(&visitor, field(&form, "request")).await {
+        Ok(came) => came,
+        Err(response) => return Ok(response),
+    };
     let drive = visitor.drive();
     let asked = match drive.check_authorization(&came.request).await {
         Ok(asked) => asked,
         Err(e) => return Ok(came.failed(&visitor, e)),
     };
     let Some(session) = &visitor.session else {
-        return Ok(visitor.to_login(&came.without_prompt()));
+        return Ok(came.to_login(&visitor));
     };
     let right = Drive::is_form_token(&visitor.csrf(), field(&form, "csrf"))
         && Drive::is_form_token(&came.check(drive, session, &asked), field(&form, "check"));
-    if !right {
-        return Ok(ask(&visitor, &came, session, &asked, Some(ConsentProblem::FormExpired)));
-    }
+    let Some(consent) = consent_of(&form).filter(|_| right) else {
+        let problem = Some(ConsentProblem::FormExpired);
+        return Ok(ask(&visitor, &came, session, &asked, Term::default(), problem));
+    };
     // Anything but a clear yes is a no.
     if field(&form, "decision") != "allow" {
+        came.answered(drive).await?;
         let why = "the person refused";
         return Ok(came.refuse(&visitor, &asked.redirect_uri, OAuthCode::AccessDenied, why));
     }
-    match drive.approve(session, &asked, ticked(&form), &visitor.origin).await? {
+    match drive.approve(session, &asked, consent, &visitor.origin).await? {
         Some(code) => {
+            came.answered(drive).await?;
             let back = came.back(drive, &asked.redirect_uri, &[("code", code.expose())]);
             Ok(visitor.see_other(&back))
         }
-        None => Ok(ask(&visitor, &came, session, &asked, Some(ConsentProblem::Nothing))),
+        None => {
+            let problem = Some(ConsentProblem::Nothing);
+            Ok(ask(&visitor, &came, session, &asked, consent.term, problem))
+        }
     }
 }
 
@@ -282,16 +420,17 @@ mod tests {
             ("x=1", None),
             ("state=1&state=1", None),
         ] {
-            assert_eq!(Came::read(sent).state.as_deref(), kept, "{sent}");
+            assert_eq!(Came::of(sent, sent).state.as_deref(), kept, "{sent}");
         }
     }
 
     #[test]
     fn repeated_parameters_are_named_and_empty_ones_are_none() {
-        let came = Came::read("client_id=1&client_id=1&scope=&state=a&state=b&nonce=%FF&prompt=login");
+        let sent = "client_id=1&client_id=1&scope=&state=a&state=b&nonce=%FF&resource=a&resource=b";
+        let came = Came::of(&format!("{sent}&signed_in_since=7"), sent);
         assert_eq!(came.request.repeated, ["client_id", "state"]);
         assert_eq!(came.request.scope, None);
         assert_eq!(came.request.nonce.as_deref(), Some("\u{fffd}"));
-        assert!(came.without_prompt().ends_with("&nonce=%FF"));
+        assert_eq!((came.request.resource.len(), came.asked_at), (2, Some(7)));
     }
 }

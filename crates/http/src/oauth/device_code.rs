@@ -47,6 +47,9 @@ pub(super) async fn device_code(
     let headers = request.headers().clone();
     let form = read::form(request).await?;
     let app = client::identify(state.drive(), &headers, &form).await?;
+    for resource in form.resources() {
+        state.drive().check_resource(resource)?;
+    }
     let owned = |name| form.get(name).map(|v| v.map(str::to_owned));
     let asked = DeviceRequest {
         scope: owned("scope")?,

@@ -7,11 +7,15 @@ mod client;
 mod device;
 mod device_code;
 mod device_token;
+mod introspect;
+mod jwks;
 mod metadata;
+mod par;
 mod qr;
 mod read;
 mod revoke;
 mod token;
+mod userinfo;
 
 use axum::{
     Router, middleware,
@@ -31,9 +35,28 @@ pub fn routes() -> Router<AppState> {
             post(device_token::device_token).options(preflight),
         )
         .route("/oauth/revoke", post(revoke::revoke).options(preflight))
+        .route("/oauth/introspect", post(introspect::introspect).options(preflight))
+        .route("/oauth/par", post(par::par).options(preflight))
+        .route("/oauth/jwks", get(jwks::jwks).options(preflight))
+        .route(
+            "/oauth/userinfo",
+            get(userinfo::userinfo).post(userinfo::userinfo).options(preflight),
+        )
         .route(
             "/.well-known/oauth-authorization-server",
-            get(metadata::metadata).options(preflight),
+            get(metadata::server).options(preflight),
+        )
+        .route(
+            "/.well-known/openid-configuration",
+            get(metadata::server).options(preflight),
+        )
+        .route(
+            "/.well-known/oauth-protected-resource",
+            get(metadata::whole).options(preflight),
+        )
+        .route(
+            "/.well-known/oauth-protected-resource/v1",
+            get(metadata::v1).options(preflight),
         )
         .layer(middleware::from_fn(cors::open));
     let pages = Router::new()

@@ -78,6 +78,16 @@ impl Form {
         }
     }
 
+    /// Every value of the one parameter that may come several times (RFC 8707, section 2).
+    pub(super) fn resources(&self) -> impl Iterator<Item = &str> {
+        self.0.all("resource").chain(self.0.all("resource[]"))
+    }
+
+    /// Every parameter, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter()
+    }
+
     /// A parameter that must be there.
     pub(super) fn need(&self, name: &'static str) -> Result<&str, Refusal> {
         self.get(name)?

@@ -31,6 +31,9 @@ pub(super) async fn token(
     let form = read::form(request).await?;
     let grant = form.need("grant_type")?;
     let client = client::prove(drive, &headers, &form).await?;
+    for resource in form.resources() {
+        drive.check_resource(resource)?;
+    }
     let answer = match grant {
         "authorization_code" => {
             let (code, uri) = (form.need("code")?, form.get("redirect_uri")?);

@@ -35,6 +35,13 @@ async fn waiting_app(drive: &Drive, next: &str) -> Option<String> {
     Some(drive.check_authorization(&request).await.ok()?.app.name)
 }
 
+/// Whom an app that waits takes the person for (OpenID Connect Core 1.0, section 3.1.2.1, `login_hint`).
+fn hinted(next: &str) -> Option<String> {
+    let query = next.strip_prefix(paths::AUTHORIZE)?.strip_prefix('?')?;
+    let params = Params::of_query(query);
+    Some(params.all("login_hint").next()?.chars().take(TYPED).collect())
+}
+
 async fn form(visitor: &Visitor, account: &str, next: &str, problem: Option<LoginProblem>) -> Response {
     let csrf = visitor.anonymous_csrf();
     let here = format!("{}?next={}", paths::LOGIN, encoded(next.as_bytes()));
@@ -57,7 +64,9 @@ async fn form(visitor: &Visitor, account: &str, next: &str, problem: Option<Logi
 /// The form; also for one who is signed in and wants to be someone else.
 pub(super) async fn show(visitor: Visitor, uri: Uri) -> Response {
     let query = Params::of_query(uri.query().unwrap_or_default());
-    form(&visitor, "", local(field(&query, "next")), None).await
+    let next = local(field(&query, "next"));
+    let account = hinted(next).unwrap_or_default();
+    form(&visitor, &account, next, None).await
 }
 
 /// Signs in.

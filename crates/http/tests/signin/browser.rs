@@ -22,6 +22,7 @@ pub struct World {
     pub server: TestServer,
     pub router: Router,
     pub app: App,
+    ada: Person,
 }
 
 /// An answer, read whole.
@@ -82,11 +83,23 @@ impl World {
     }
 
     pub async fn with(change: impl FnOnce(&mut pantry_core::Settings)) -> Self {
-        let server = TestServer::with(Engine::Sqlite, change).await;
+        Self::at(TestServer::with(Engine::Sqlite, change).await).await
+    }
+
+    pub async fn on(engine: Engine) -> Self {
+        Self::at(TestServer::new(engine).await).await
+    }
+
+    async fn at(server: TestServer) -> Self {
         let ada = server.person("ada").await;
         let app = server.app(&ada, "GPTGet").await;
         let router = router(AppState::new(server.drive().clone()).expect("settings"));
-        Self { server, router, app }
+        Self {
+            server,
+            router,
+            app,
+            ada,
+        }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -101,6 +114,32 @@ impl World {
             headers: parts.headers,
             text: String::from_utf8(bytes.to_vec()).expect("UTF-8"),
         }
+    }
+
+    /// A program's GET, with an access token or without.
+    pub async fn get(&self, path: &str, token: Option<&str>) -> Answer {
+        let mut request = Request::builder().uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+
+    /// What a code is exchanged for.
+    pub async fn exchange(&self, code: &str) -> Answer {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+        ];
+        self.post("/oauth/token", &self.form(&form)).await
+    }
+
+    /// What a refresh token is exchanged for.
+    pub async fn refresh(&self, token: &str, more: &[(&str, &str)]) -> Answer {
+        let mut form = self.form(&[("grant_type", "refresh_token"), ("refresh_token", token)]);
+        form.extend_from_slice(more);
+        self.post("/oauth/token", &form).await
     }
 
     /// A program's POST of a form.
@@ -127,6 +166,24 @@ impl World {
         }
         self.send(request.body(Body::from(body.to_owned())).expect("a request"))
             .await
+    }
+
+    /// The person of every test.
+    pub fn ada(&self) -> Person {
+        self.ada.clone()
+    }
+
+    /// An app that cannot keep a secret; its id.
+    pub async fn public_app(&self, name: &str, redirect_uri: &str) -> String {
+        let new = pantry_core::auth::NewApp {
+            owner: self.ada.name.clone(),
+            name: name.to_owned(),
+            redirect_uris: vec![redirect_uri.to_owned()],
+            scopes: pantry_types::Scopes::EMPTY,
+            public: true,
+            weipan: false,
+        };
+        self.server.drive().add_app(new).await.expect("an app").client_id
     }
 
     pub fn secret(&self) -> &str {
@@ -168,7 +225,7 @@ impl World {
 }
 
 /// A value of a query or a form.
-fn encoded(bytes: &[u8]) -> String {
+pub fn encoded(bytes: &[u8]) -> String {
     percent_encode(bytes, RESERVED).to_string()
 }
 
@@ -227,10 +284,18 @@ impl<'a> Browser<'a> {
     }
 
     pub async fn sign_in(&mut self, password: &str, next: &str) -> Answer {
+        self.sign_in_with("ada", password, next).await
+    }
+
+    pub async fn sign_in_as(&mut self, account: &str, next: &str) -> Answer {
+        self.sign_in_with(account, Person::PASSWORD, next).await
+    }
+
+    async fn sign_in_with(&mut self, account: &str, password: &str, next: &str) -> Answer {
         let page = self.get(&format!("/login?next={}", encoded(next.as_bytes()))).await;
         let (csrf, next) = (page.hidden("csrf"), page.hidden("next"));
         let form = [
-            ("account", "ada"),
+            ("account", account),
             ("password", password),
             ("next", next.as_str()),
             ("csrf", csrf.as_str()),

@@ -16,7 +16,7 @@ async fn start(w: &World) -> serde_json::Value {
     answer.json()
 }
 
-async fn poll(w: &World, device: &serde_json::Value) -> Answer {
+pub(super) async fn poll(w: &World, device: &serde_json::Value) -> Answer {
     w.server.clock().advance(5);
     let code = device["device_code"].as_str().expect("a code");
     let form = [("device_code", code), ("client_id", w.app.client_id.as_str())];
@@ -32,7 +32,7 @@ async fn poll_standard(w: &World, device: &serde_json::Value) -> Answer {
 }
 
 /// Types the code and presses a button.
-async fn decide(b: &mut Browser<'_>, user_code: &str, decision: &str) -> Answer {
+pub(super) async fn decide(b: &mut Browser<'_>, user_code: &str, decision: &str) -> Answer {
     let entry = b.get(&format!("/oauth/device?user_code={user_code}")).await;
     assert!(entry.text.contains(user_code), "filled in");
     let csrf = entry.hidden("csrf");

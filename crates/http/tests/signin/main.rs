@@ -4,5 +4,10 @@
 mod browser;
 mod code;
 mod device;
+mod discovery;
+mod introspection;
+mod oidc;
 mod pages;
 mod programs;
+mod prompt;
+mod pushed;
