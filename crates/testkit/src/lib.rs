@@ -4,6 +4,7 @@
 
 mod actors;
 mod child;
+mod faulty;
 pub mod pg;
 mod place;
 mod reply;
@@ -11,6 +12,7 @@ mod server;
 
 pub use actors::{App, Person, Token};
 pub use child::{ChildServer, command, pantryd};
+pub use faulty::Disk;
 pub use place::{Engine, NOW, Place};
 pub use reply::Reply;
 pub use server::TestServer;

@@ -52,8 +52,13 @@ impl TestServer {
         let seed = u64::try_from(std::time::UNIX_EPOCH.elapsed().map_or(1, |d| d.as_nanos()) & u128::from(u64::MAX));
         let random = Arc::new(SeededRandom::new(seed.unwrap_or(1)));
         let server = Server::start(place.settings.clone(), place.clock.shared(), random).await;
+        Self::of(server.expect("the server starts"), place)
+    }
+
+    /// A server that runs, with its place.
+    pub(crate) fn of(server: Server, place: Place) -> Self {
         Self {
-            server: server.expect("the server starts"),
+            server,
             http: client(),
             place,
         }

@@ -8,6 +8,7 @@ use pantry_types::{DrivePath, Name, NodeId, Sha1};
 use super::{
     Refused,
     tree::{Limits, Placed, check_path, check_room, destination, placed},
+    view::check_head,
 };
 use crate::{
     Actor, Drive, Error,
@@ -136,11 +137,7 @@ impl Drive {
             .read((wish.clone(), size), |tx, (wish, size)| {
                 Box::pin(async move {
                     let entry = access::enter(tx, &wish.actor, wish.limits.now).await?;
-                    if let Some(head) = wish.actor.expected_head()
-                        && head != entry.user.head
-                    {
-                        return Err(Error::StaleHead { head: entry.user.head }.into());
-                    }
+                    check_head(&entry)?;
                     if let Target::Id(id) = &wish.upload.folder {
                         let folder = destination(tx, &entry, *id).await?;
                         check_slot(tx, &entry, &folder, wish).await?;

@@ -8,7 +8,7 @@ use pantry_types::{DrivePath, NodeId};
 
 use crate::{
     Actor, Drive, Error,
-    access::{self, Need},
+    access::{self, Entry, Need},
     files::{self, FolderRef, Page, chosen},
     item::Item,
 };
@@ -58,15 +58,17 @@ impl Drive {
             .await
     }
 
-    /// One file.
+    /// One file. Whoever is about to write (who carries a head) is refused here already when the head is not the latest:
+    /// what else would be wrong may only seem so.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`], [`Error::StaleHead`].
     pub async fn weipan_file(&self, actor: &Actor, file: NodeId) -> Result<Listed, Error> {
         self.db()
             .read((actor.clone(), file, self.now()), |tx, (actor, file, now)| {
                 Box::pin(async move {
                     let entry = access::enter(tx, actor, *now).await?;
+                    check_head(&entry)?;
                     let place = chosen(tx, &entry, *file, Kind::File, Need::Read).await?;
                     Ok(Listed {
                         share: crate::shares::open_code(tx, entry.user.id, *file).await?,
@@ -99,6 +101,14 @@ impl Drive {
                 |tx, (actor, page, size, now)| Box::pin(bin(tx, actor, *page, *size, *now)),
             )
             .await
+    }
+}
+
+/// Refuses who carries a head that is not the latest. The write itself looks again, in its own transaction.
+pub(super) fn check_head(entry: &Entry<'_>) -> Result<(), Error> {
+    match entry.actor.expected_head() {
+        Some(head) if head != entry.user.head => Err(Error::StaleHead { head: entry.user.head }),
+        _ => Ok(()),
     }
 }
 

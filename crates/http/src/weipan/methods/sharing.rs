@@ -45,7 +45,7 @@ struct Shared {
 /// `file/share_file`; `file/email_share_file`, which shares and has nothing to send mail with.
 pub async fn share(call: &Call) -> Result<Done, Fault> {
     let id = args::file(&call.sent)?;
-    let listed = call.drive().weipan_file(&call.reader(), id).await?;
+    let listed = call.drive().weipan_file(&call.writer(), id).await?;
     may_share(call)?;
     check_extension(call, &Name::from_stored(listed.item.name))?;
     let shared = call.drive().share_file(&call.writer(), id).await?;
