@@ -661,6 +661,33 @@ async fn file_is_its_owners_alone_and_a_missing_folder_is_said() {
     assert!(e.to_string().contains("folder must exist"), "{e}");
 }
 
+#[tokio::test]
+async fn a_job_that_touches_many_pages_can_be_undone_beside_others() {
+    let home = Home::new();
+    let db = home.open(DbOptions::default()).await;
+    for i in 0..200 {
+        put(&db, i, 3500).await.unwrap();
+    }
+    async fn change(tx: &mut Tx<'_>, undo: &bool) -> Result<u64, DbError> {
+        let n = tx
+            .execute(
+                "UPDATE meta SET value = zeroblob(3400) WHERE length(value) >= 3400",
+                &[],
+            )
+            .await?;
+        if *undo { Err(DbError::other("undone")) } else { Ok(n) }
+    }
+    let run = |undo: bool| {
+        db.write(undo, |tx, undo| {
+            Box::pin(async { Outcome::from(change(tx, undo).await) })
+        })
+    };
+    let (undone, kept, other) = tokio::join!(run(true), run(false), put(&db, "other", 1));
+    assert_eq!(undone.unwrap_err().to_string(), "undone");
+    assert_eq!((kept.unwrap(), other.unwrap()), (200, 1));
+    db.close().await;
+}
+
 /// How often a statement with a bound limit was prepared anew in ten runs, on the writer's connection and on a reader's.
 #[tokio::test]
 async fn a_statement_is_prepared_once_whatever_is_bound() {
