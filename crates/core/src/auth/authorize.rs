@@ -303,7 +303,11 @@ impl Drive {
             return Err(wrong(&format!("the parameter {name} was sent more than once")));
         }
         let unsupported = [
-            (&r.request, OAuthCode::RequestNotSupported, "request is not supported; send the parameters themselves"),
+            (
+                &r.request,
+                OAuthCode::RequestNotSupported,
+                "request is not supported; send the parameters themselves",
+            ),
             (
                 &r.request_uri,
                 OAuthCode::RequestUriNotSupported,

@@ -159,9 +159,10 @@ async fn again(tx: &mut Tx<'_>, a: &Refresh, given: Given, scopes: Scopes) -> Re
             grant::take_back(tx, given, a.now).await?;
             let entry = entry(a.now, given.user, &a.client_id, "refresh_token_reused", &a.origin);
             audit::append(tx, &entry).await?;
-            Ok(Came::Reused(given.user, refused(
-                "the refresh token was used before; everything of this app was revoked, ask the person again",
-            )))
+            Ok(Came::Reused(
+                given.user,
+                refused("the refresh token was used before; everything of this app was revoked, ask the person again"),
+            ))
         }
     }
 }
