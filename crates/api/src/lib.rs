@@ -8,6 +8,7 @@ mod files;
 mod jobs;
 mod upload;
 mod user;
+pub mod web;
 
 pub use bin::{BinEntry, BinListing};
 pub use files::{

@@ -164,6 +164,22 @@ settings! {
         /// Seconds that a person stays signed in after the last visit.
         session_seconds: i64 = 2_592_000,
     }
+    /// Limits on guessing. Passwords have theirs under `login`.
+    limits: Limits {
+        /// Wrong tokens and authorization codes a minute from one address (IPv6: /64); what is right is always taken. 0 is no limit.
+        bad_tokens_per_minute: i64 = 120,
+        /// Wrong proofs of an app (`client_secret`, signature of `get_token`) a minute from one address; ten times as many for one app. What is right is always taken. 0 is no limit.
+        bad_clients_per_minute: i64 = 60,
+        /// Wrong device codes typed in ten minutes by one person; four times as many from one address. 0 is no limit.
+        bad_user_codes: i64 = 5,
+        /// Devices of one app and address that wait for a person at once; five times as many of all apps. 0 is no limit.
+        waiting_devices: i64 = 20,
+    }
+    /// The audit log.
+    audit: Audit {
+        /// Days that entries are kept; 0 keeps them for ever.
+        keep_days: i64 = 365,
+    }
     /// The weipan API.
     weipan: Weipan {
         /// Calls a minute for one user and app; 0 is no limit.

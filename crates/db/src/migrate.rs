@@ -30,6 +30,8 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     3 "0003_oauth";
     4 "0004_weipan";
     5 "0005_oidc";
+    6 "0006_grants";
+    7 "0007_console";
 };
 
 /// The version that this program brings a database to.

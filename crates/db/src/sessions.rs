@@ -97,6 +97,60 @@ pub async fn remove_of_user(tx: &mut Tx<'_>, user: UserId) -> Result<u64, DbErro
     tx.execute("DELETE FROM sessions WHERE user_id = $1", &[&user.0]).await
 }
 
+/// Ends every session of a person but one, and says how many.
+pub async fn remove_others(tx: &mut Tx<'_>, user: UserId, kept: &[u8]) -> Result<u64, DbError> {
+    tx.execute(
+        "DELETE FROM sessions WHERE user_id = $1 AND hash <> $2",
+        &[&user.0, &kept],
+    )
+    .await
+}
+
+/// Notes that the person showed the password again; `false` if the session is gone.
+pub async fn confirm(tx: &mut Tx<'_>, hash: &[u8], now: i64) -> Result<bool, DbError> {
+    let n = tx
+        .execute("UPDATE sessions SET auth_time = $2 WHERE hash = $1", &[&hash, &now])
+        .await?;
+    Ok(n == 1)
+}
+
+/// A session as its person looks at it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// SHA-256 of the cookie's value.
+    pub hash: Vec<u8>,
+    /// When the person showed a password.
+    pub auth_time: i64,
+    /// Last visit that was noted.
+    pub seen_at: i64,
+    /// From when on it is dead.
+    pub expires_at: i64,
+    /// Address that it was made from.
+    pub address: String,
+    /// What the browser called itself.
+    pub agent: String,
+}
+
+/// The sessions of a person that live at `now`, the latest visit first, at most `limit`.
+pub async fn of_user(tx: &mut Tx<'_>, user: UserId, now: i64, limit: i64) -> Result<Vec<Seen>, DbError> {
+    tx.query(
+        "SELECT hash, auth_time, seen_at, expires_at, address, agent FROM sessions \
+         WHERE user_id = $1 AND expires_at > $2 ORDER BY seen_at DESC, hash LIMIT $3",
+        &[&user.0, &now, &limit],
+        |r| {
+            Ok(Seen {
+                hash: r.get(0)?,
+                auth_time: r.get(1)?,
+                seen_at: r.get(2)?,
+                expires_at: r.get(3)?,
+                address: r.get(4)?,
+                agent: r.get(5)?,
+            })
+        },
+    )
+    .await
+}
+
 /// Removes up to `limit` sessions that died before `before`, and says how many.
 pub async fn sweep(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<u64, DbError> {
     tx.execute(

@@ -160,6 +160,45 @@ pub async fn set_password(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Result<(),
     Ok(())
 }
 
+/// A page of people, by id, from after `after`; with `part`, those in whose folded name or mail address it stands.
+pub async fn search(tx: &mut Tx<'_>, part: &str, after: UserId, limit: i64) -> Result<Vec<User>, DbError> {
+    if part.is_empty() {
+        let sql = concat!("SELECT ", columns!(), " FROM users WHERE id > $1 ORDER BY id LIMIT $2");
+        return tx.query(sql, &[&after.0, &limit], map).await;
+    }
+    let sql = dialect::sql(
+        tx.engine(),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM users WHERE id > $1 AND (instr(name_fold, $3) > 0 OR instr(email_fold, $3) > 0) ORDER BY id LIMIT $2"
+        ),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM users WHERE id > $1 AND (strpos(name_fold, $3) > 0 OR strpos(email_fold, $3) > 0) ORDER BY id LIMIT $2"
+        ),
+    );
+    tx.query(sql, &[&after.0, &limit, &part], map).await
+}
+
+/// Says whether a person may sign in.
+pub async fn set_disabled(tx: &mut Tx<'_>, id: UserId, disabled: bool) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE users SET is_disabled = $2 WHERE id = $1",
+        &[&id.0, &i64::from(disabled)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Replaces the bytes allowed.
+pub async fn set_quota(tx: &mut Tx<'_>, id: UserId, quota: i64) -> Result<(), DbError> {
+    tx.execute("UPDATE users SET quota = $2 WHERE id = $1", &[&id.0, &quota])
+        .await?;
+    Ok(())
+}
+
 /// Raises the number below which changes are no longer listed.
 pub async fn set_floor(tx: &mut Tx<'_>, id: UserId, floor: i64) -> Result<(), DbError> {
     tx.execute(

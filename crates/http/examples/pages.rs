@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use pantry_http::html::{
-    ASSET_PREFIX, AppView, Lang, asset, consent, device, error, home, lang, layout, login, setup, share,
+    ASSET_PREFIX, AppView, Lang, apps, asset, consent, device, error, home, lang, layout, login, password, setup, share,
 };
 
 #[path = "../src/html/samples.rs"]

@@ -27,6 +27,10 @@ pub async fn janitor(drive: Drive, mut stopped: watch::Receiver<bool>) {
             Ok(swept) => tracing::debug!(?swept, "kept house among tokens"),
             Err(e) => tracing::error!(error = %e, "housekeeping among tokens failed; it is tried again"),
         }
+        match drive.sweep_console(drive.now()).await {
+            Ok(swept) => tracing::debug!(?swept, "kept house in the console"),
+            Err(e) => tracing::error!(error = %e, "housekeeping in the console failed; it is tried again"),
+        }
         flush(&drive).await;
     }
     flush(&drive).await;

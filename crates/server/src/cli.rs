@@ -9,7 +9,7 @@ use pantry_core::Settings;
 use crate::{
     commands,
     config::{self, Overrides},
-    log,
+    console, log,
 };
 
 /// The server of a self-hosted cloud drive with an open platform.
@@ -75,6 +75,22 @@ enum Command {
 enum UserCommand {
     /// Make an account
     Add(AddUser),
+    /// Keep a person from signing in, and every app from acting in their name. Ends their sessions at once
+    Disable(OneUser),
+    /// Let a disabled person sign in again; apps that they allowed go on
+    Enable(OneUser),
+    /// Print a link by which a person sets a new password, once, within a day
+    PasswordLink(OneUser),
+}
+
+/// `user disable`, `user enable`, `user password-link`.
+#[derive(Args, Debug)]
+pub(crate) struct OneUser {
+    /// Login name or mail address
+    pub name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `user add`.
@@ -103,6 +119,64 @@ pub(crate) struct AddUser {
 enum AppCommand {
     /// Register an app
     Add(AddApp),
+    /// List all apps
+    List(ListApps),
+    /// Suspend an app: its tokens, uploads and links open nothing at once, and it gets no new ones
+    Suspend(SuspendApp),
+    /// Let a suspended app act again: what it had opens again, unless its time is over
+    Resume(OneApp),
+    /// Give an app a new secret
+    RotateSecret(RotateSecret),
+}
+
+/// `app list`.
+#[derive(Args, Debug)]
+pub(crate) struct ListApps {
+    /// Only those that are suspended
+    #[arg(long)]
+    pub suspended: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `app suspend`.
+#[derive(Args, Debug)]
+pub(crate) struct SuspendApp {
+    /// The app's client_id
+    #[arg(value_name = "ID")]
+    pub client_id: String,
+    /// Why, for its owner
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `app resume`.
+#[derive(Args, Debug)]
+pub(crate) struct OneApp {
+    /// The app's client_id
+    #[arg(value_name = "ID")]
+    pub client_id: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `app rotate-secret`.
+#[derive(Args, Debug)]
+pub(crate) struct RotateSecret {
+    /// The app's client_id
+    #[arg(value_name = "ID")]
+    pub client_id: String,
+    /// Seconds that the secret before is still right, at most 2592000 (30 days)
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    pub keep_old: i64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `app add`.
@@ -126,9 +200,22 @@ pub(crate) struct AddApp {
     /// May also use the weipan API, which opens the whole drive
     #[arg(long)]
     pub weipan: bool,
+    /// How its id_tokens are signed
+    #[arg(long, value_name = "ALG", default_value = "RS256", value_parser = ["RS256", "ES256"])]
+    pub id_token_alg: String,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum KeyCommand {
+    /// Sign with new keys from now on. The old ones stay published until their last token has expired
+    Rotate {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand, Debug)]
@@ -200,26 +287,21 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("pantryd {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)
         }
-    /// How its id_tokens are signed
-    #[arg(long, value_name = "ALG", default_value = "RS256", value_parser = ["RS256", "ES256"])]
-    pub id_token_alg: String,
         Command::Config(ConfigCommand::Reference) => {
             println!("{}", pantry_core::settings::reference_markdown());
             Ok(ExitCode::SUCCESS)
         }
         Command::User(UserCommand::Add(add)) => commands::add_user(quiet(cli.places)?, add).await,
-#[derive(Subcommand, Debug)]
-enum KeyCommand {
-    /// Sign with new keys from now on. The old ones stay published until their last token has expired
-    Rotate {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
+        Command::User(UserCommand::Disable(one)) => console::set_disabled(quiet(cli.places)?, one, true).await,
+        Command::User(UserCommand::Enable(one)) => console::set_disabled(quiet(cli.places)?, one, false).await,
+        Command::User(UserCommand::PasswordLink(one)) => console::password_link(quiet(cli.places)?, one).await,
         Command::App(AppCommand::Add(add)) => commands::add_app(quiet(cli.places)?, add).await,
+        Command::App(AppCommand::List(list)) => console::list_apps(quiet(cli.places)?, list).await,
+        Command::App(AppCommand::Suspend(suspend)) => console::suspend_app(quiet(cli.places)?, suspend).await,
+        Command::App(AppCommand::Resume(one)) => console::resume_app(quiet(cli.places)?, one).await,
+        Command::App(AppCommand::RotateSecret(rotate)) => console::rotate_secret(quiet(cli.places)?, rotate).await,
         Command::Token(TokenCommand::Issue(issue)) => commands::issue_token(quiet(cli.places)?, issue).await,
+        Command::Key(KeyCommand::Rotate { json }) => commands::rotate_keys(quiet(cli.places)?, json).await,
         Command::Check(how) => commands::check(quiet(cli.places)?, how).await,
     }
 }
@@ -261,4 +343,3 @@ mod tests {
         Cli::command().debug_assert();
     }
 }
-        Command::Key(KeyCommand::Rotate { json }) => commands::rotate_keys(quiet(cli.places)?, json).await,

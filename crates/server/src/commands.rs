@@ -135,9 +135,14 @@ pub(crate) async fn rotate_keys(settings: Settings, as_json: bool) -> anyhow::Re
     let drive = open(settings, Purpose::Use).await?;
     // A key that was sealed by another secret could be opened by no server.
     drive.claim().await?;
-    let rotated = drive.rotate_signing_keys().await.context("the keys were not replaced")?;
+    let rotated = drive
+        .rotate_signing_keys()
+        .await
+        .context("the keys were not replaced")?;
     drive.db().close().await;
-    let keys = rotated.iter().map(|(alg, kid)| json!({"alg": alg.as_str(), "kid": kid}));
+    let keys = rotated
+        .iter()
+        .map(|(alg, kid)| json!({"alg": alg.as_str(), "kid": kid}));
     let told = json!({ "keys": keys.collect::<Vec<_>>() });
     print(as_json, &told, || {
         let lines = rotated.iter().map(|(alg, kid)| format!("{} {kid}\n", alg.as_str()));
@@ -176,7 +181,7 @@ pub(crate) async fn check(settings: Settings, how: CheckBooks) -> anyhow::Result
     Ok(if settled { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn open(settings: Settings, purpose: Purpose) -> anyhow::Result<Drive> {
+pub(crate) async fn open(settings: Settings, purpose: Purpose) -> anyhow::Result<Drive> {
     open::drive(settings, purpose, Arc::new(SystemClock), Arc::new(SystemRandom)).await
 }
 
@@ -188,7 +193,7 @@ fn tell(line: &str) {
 }
 
 /// Prints an answer for programs, or for people.
-fn print(json: bool, told: &Value, human: impl Fn() -> String) {
+pub(crate) fn print(json: bool, told: &Value, human: impl Fn() -> String) {
     if json {
         println!("{told}");
     } else {

@@ -5,6 +5,7 @@ mod background;
 pub mod cli;
 mod commands;
 pub mod config;
+mod console;
 pub mod listen;
 pub mod log;
 pub mod open;

@@ -28,17 +28,20 @@ pub enum SecretKind {
     Session,
     /// The one-time link by which the first administrator is set up.
     SetupLink,
+    /// The one-time link by which a person sets a new password.
+    PasswordLink,
 }
 
 impl SecretKind {
     /// Every kind.
-    pub const ALL: [SecretKind; 6] = [
+    pub const ALL: [SecretKind; 7] = [
         SecretKind::AccessToken,
         SecretKind::RefreshToken,
         SecretKind::ClientSecret,
         SecretKind::AuthorizationCode,
         SecretKind::Session,
         SecretKind::SetupLink,
+        SecretKind::PasswordLink,
     ];
 
     /// What a secret of this kind begins with.
@@ -50,6 +53,7 @@ impl SecretKind {
             SecretKind::AuthorizationCode => "pantry_ac_",
             SecretKind::Session => "pantry_se_",
             SecretKind::SetupLink => "pantry_su_",
+            SecretKind::PasswordLink => "pantry_pl_",
         }
     }
 

@@ -100,7 +100,7 @@ fn check_email(email: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_password(password: &str) -> Result<(), Error> {
+pub(super) fn check_password(password: &str) -> Result<(), Error> {
     if password.chars().count() < MIN_PASSWORD {
         return Err(Error::invalid(
             "password",

@@ -5,7 +5,7 @@ pub use pantry_db::apps::App;
 use pantry_db::{Outcome, Tx, apps, audit};
 use pantry_types::{Name, Scope, Scopes, SecretKind, SecretText, random, secret};
 
-use super::{OAuthCode, OAuthError, accounts, redirect, seal};
+use super::{OAuthCode, OAuthError, Origin, accounts, redirect, seal};
 use crate::{Drive, Error, keys};
 
 /// How often another id is drawn before giving up.
@@ -87,7 +87,10 @@ pub(super) fn asked(app: &App, scope: Option<&str>) -> Result<Scopes, OAuthError
 struct Add {
     owner: String,
     app: App,
+    /// How it presents itself, if that is known.
+    shown: Option<apps::Shown>,
     ids: Vec<String>,
+    address: String,
 }
 
 async fn add_tx(tx: &mut Tx<'_>, a: &Add) -> Outcome<String, Error> {
@@ -103,12 +106,15 @@ async fn add_rows(tx: &mut Tx<'_>, a: &Add) -> Result<String, Error> {
             ..a.app.clone()
         };
         if apps::insert(tx, &app).await? {
+            if let Some(shown) = &a.shown {
+                apps::set_shown(tx, id, shown).await?;
+            }
             let entry = audit::Entry {
                 at: app.created_at,
                 user: owner.id,
                 client_id: id.clone(),
                 event: "app_added".into(),
-                address: String::new(),
+                address: a.address.clone(),
                 detail: app.name.clone(),
             };
             audit::append(tx, &entry).await?;
@@ -126,6 +132,10 @@ async fn get_with_owner(tx: &mut Tx<'_>, id: &str) -> Result<Option<(App, String
     Ok(apps::with_owner(tx, id).await?)
 }
 
+async fn old_secret(tx: &mut Tx<'_>, (id, now): &(String, i64)) -> Result<Option<Vec<u8>>, Error> {
+    Ok(apps::old_secret(tx, id, *now).await?)
+}
+
 fn not_a_client(why: &'static str) -> OAuthError {
     OAuthError::refused(OAuthCode::InvalidClient, why)
 }
@@ -136,6 +146,16 @@ impl Drive {
     /// # Errors
     /// [`Error::Name`], [`Error::Invalid`], [`Error::NotFound`] (the owner).
     pub async fn add_app(&self, new: NewApp) -> Result<AddedApp, Error> {
+        self.register(new, None, &Origin::operator()).await
+    }
+
+    /// Registers an app as somebody wishes it.
+    pub(super) async fn register(
+        &self,
+        new: NewApp,
+        shown: Option<apps::Shown>,
+        origin: &Origin,
+    ) -> Result<AddedApp, Error> {
         let name = Name::parse(&new.name)?;
         for uri in &new.redirect_uris {
             redirect::check(uri)?;
@@ -168,6 +188,8 @@ impl Drive {
         let args = Add {
             owner: new.owner,
             app: app.clone(),
+            shown,
+            address: origin.address(),
             ids: (0..DRAWS).map(|_| random::digits(random, 10)).collect(),
         };
         let client_id = self.0.db.write(args, |tx, a| Box::pin(add_tx(tx, a))).await?;
@@ -182,7 +204,7 @@ impl Drive {
         })
     }
 
-    /// The app of an id.
+    /// The app of an id, if it may act: one that is suspended is as if it were not there.
     pub(super) async fn app(&self, client_id: &str) -> Result<Option<App>, Error> {
         if !is_client_id(client_id) {
             return Ok(None);
@@ -201,12 +223,29 @@ impl Drive {
             .await
     }
 
-    fn is_secret(&self, app: &App, sent: &str) -> Result<bool, Error> {
+    /// Whether this is the app's secret, or the one before it while that is right too.
+    async fn is_secret(&self, app: &App, sent: &str) -> Result<bool, Error> {
         if app.public || !secret::check(SecretKind::ClientSecret, sent) {
             return Ok(false);
         }
-        let right = seal::open_secret(&self.0.keys, &app.secret)?;
-        Ok(keys::same(right.expose().as_bytes(), sent.as_bytes()))
+        let same = |sealed: &[u8]| {
+            let right = seal::open_secret(&self.0.keys, sealed)?;
+            Ok::<bool, Error>(keys::same(right.expose().as_bytes(), sent.as_bytes()))
+        };
+        if same(&app.secret)? {
+            return Ok(true);
+        }
+        match self.old_secret(app).await? {
+            Some(sealed) => same(&sealed),
+            None => Ok(false),
+        }
+    }
+
+    /// The secret before the present one, sealed, while it is right.
+    pub(super) async fn old_secret(&self, app: &App) -> Result<Option<Vec<u8>>, Error> {
+        let args = (app.client_id.clone(), self.now());
+        let old = self.0.db.read(args, |tx, a| Box::pin(old_secret(tx, a))).await?;
+        Ok(old.filter(|sealed| !sealed.is_empty()))
     }
 
     /// Proves a client (RFC 6749, section 2.3): by its secret, or by nothing if it is public.
@@ -221,7 +260,7 @@ impl Drive {
         match secret.filter(|s| !s.is_empty()) {
             None if app.public => Ok(Client(app)),
             None => Err(not_a_client("this client must send its client_secret")),
-            Some(s) if self.is_secret(&app, s)? => Ok(Client(app)),
+            Some(s) if self.is_secret(&app, s).await? => Ok(Client(app)),
             Some(_) => Err(not_a_client("the client_secret is not right")),
         }
     }
@@ -237,13 +276,13 @@ impl Drive {
             .ok_or_else(|| not_a_client("there is no such client; check client_id"))?;
         match secret.filter(|s| !s.is_empty()) {
             None => Ok(app),
-            Some(s) if self.is_secret(&app, s)? => Ok(app),
+            Some(s) if self.is_secret(&app, s).await? => Ok(app),
             Some(_) => Err(not_a_client("the client_secret is not right")),
         }
     }
 }
 
 /// Whether a text can be a client's id.
-fn is_client_id(text: &str) -> bool {
+pub(super) fn is_client_id(text: &str) -> bool {
     text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit())
 }

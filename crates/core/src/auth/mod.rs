@@ -8,6 +8,7 @@ mod accounts;
 mod apps;
 mod authorize;
 mod claim;
+pub mod console;
 mod device;
 mod error;
 mod exchange;

@@ -67,6 +67,11 @@ pub fn home(frame: &Frame<'_>, view: &HomeView<'_>) -> Markup {
                     a.button.primary href=(paths::DEVICE) { (Msg::HomeDeviceAction.text(lang)) }
                 }
                 section.card {
+                    h3 { (Msg::HomeAppsTitle.text(lang)) }
+                    p { (Msg::HomeAppsBody.text(lang)) }
+                    a.button href=(paths::USER_APPS) { (Msg::HomeAppsAction.text(lang)) }
+                }
+                section.card {
                     h3 { (Msg::HomeAppTitle.text(lang)) }
                     p { (app_hint.text(lang)) }
                     pre tabindex="0" { code {

@@ -8,6 +8,7 @@
 //! what this one page tells. Outcomes come as enums, never as ready sentences,
 //! so that no page can mix languages.
 
+pub mod apps;
 pub mod assets;
 pub mod consent;
 pub mod device;
@@ -18,6 +19,7 @@ pub mod home;
 pub mod lang;
 pub mod layout;
 pub mod login;
+pub mod password;
 mod scopes;
 pub mod setup;
 pub mod share;
@@ -46,6 +48,10 @@ pub mod paths {
     pub const AUTHORIZE: &str = "/oauth/authorize";
     /// Entry and approval of a device's code.
     pub const DEVICE: &str = "/oauth/device";
+    /// What apps were allowed; its forms post to the same address.
+    pub const USER_APPS: &str = "/user/apps";
+    /// Setting a new password by a link.
+    pub const PASSWORD: &str = "/password";
 }
 
 /// What the pages tell of an app that asks for access.

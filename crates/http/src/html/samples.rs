@@ -6,6 +6,7 @@ use pantry_types::Scope;
 
 use super::AppView;
 use super::consent::{ConsentProblem, ConsentView, ReturnTo, consent};
+use super::apps::{AppsNote, AppsView, GrantView, apps};
 use super::device::{
     DeviceApprovalView, DeviceEntryView, DeviceOutcome, DeviceProblem, device_approval, device_done, device_entry,
 };
@@ -15,6 +16,7 @@ use super::lang::Lang;
 use super::layout::Frame;
 use super::login::{LoginProblem, LoginView, login, signed_out};
 use super::setup::{SetupClosed, SetupProblem, SetupView, setup, setup_closed};
+use super::password::{PasswordProblem, PasswordView, password, password_closed};
 use super::share::{ClosedView, Preview, ShareView, closed, share};
 
 /// The texts that come from outside, by kind.
@@ -193,6 +195,59 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
     put("home-unlimited", home(&signed_in("/"), &unlimited));
 
     let authorize = "/oauth/authorize?client_id=1000000001&state=a%20b&scope=files.app_data";
+    let grant = GrantView {
+        id: 12,
+        app: outside.app,
+        owner: outside.person,
+        suspended: false,
+        scopes: &sandboxed,
+        whole_drive: false,
+        sandbox: Some(outside.sandbox),
+        bytes: (123_456_789, true),
+        given: 200_000,
+        used: 4_000,
+        address: outside.address,
+        ends: None,
+    };
+    let several = [
+        grant,
+        GrantView {
+            id: 13,
+            scopes: &wide,
+            suspended: true,
+            whole_drive: true,
+            bytes: (123_456_789, false),
+            ends: Some(1_500),
+            ..grant
+        },
+        GrantView {
+            id: 14,
+            sandbox: None,
+            address: "",
+            ends: Some(2_500_000),
+            ..grant
+        },
+    ];
+    let apps_with = |grants, next, note| apps(&signed_in("/user/apps"), &AppsView { grants, next, note });
+    put("apps-none", apps_with(&[], None, Some(AppsNote::Ended)));
+    put("apps-one", apps_with(&several[..1], None, Some(AppsNote::FormExpired)));
+    put("apps", apps_with(&several, Some("/user/apps?cursor=14"), None));
+    let new_password = |problem| {
+        let view = PasswordView {
+            token: "c2V0dXA",
+            account: outside.person,
+            min_password: 8,
+            problem,
+        };
+        password(&at("/password/c2V0dXA"), &view)
+    };
+    put("password", new_password(None));
+    put("password-short", new_password(Some(PasswordProblem::TooShort)));
+    put("password-long", new_password(Some(PasswordProblem::TooLong)));
+    put("password-differ", new_password(Some(PasswordProblem::Differ)));
+    put("password-expired", new_password(Some(PasswordProblem::FormExpired)));
+    put("password-closed", password_closed(&at("/")));
+
     let asked = ConsentView {
         app,
         scopes: &sandboxed,

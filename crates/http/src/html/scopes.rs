@@ -22,6 +22,11 @@ const fn words(scope: Scope) -> Msg {
     }
 }
 
+/// What a scope lets an app do, in words.
+pub(super) const fn told(lang: Lang, scope: Scope) -> &'static str {
+    words(scope).text(lang)
+}
+
 /// The warning of a scope that must be ticked; the others have none.
 const fn warning(scope: Scope) -> Option<Msg> {
     match scope {

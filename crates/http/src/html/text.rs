@@ -133,6 +133,43 @@ messages! {
         en "To connect an app of your own, ask the administrator to run this on the server:";
     HomeAppPlaceholder => zh "我的应用", en "My App";
 
+    HomeAppsTitle => zh "有权限的应用", en "Apps with access";
+    HomeAppsBody => zh "看看你允许过哪些应用，随时可以收回。", en "See which apps you allowed, and take it back at any time.";
+    HomeAppsAction => zh "查看应用", en "See apps";
+
+    // Apps with access.
+    AppsTitle => zh "有权限的应用", en "Apps with access";
+    AppsLead => zh "你允许过的应用和设备。收回权限后，它们马上就不能再访问你的网盘。",
+        en "Apps and devices that you allowed. Take access back, and they are locked out at once.";
+    AppsNone => zh "还没有应用能访问你的网盘。", en "No app has access to your drive.";
+    AppsNoneHint => zh "你允许应用或连接设备之后，会显示在这里。",
+        en "When you allow an app or connect a device, it shows up here.";
+    AppsEnded => zh "权限已收回。应用留在你网盘里的文件还在。",
+        en "Access was taken back. Files that the app put into your drive are still there.";
+    AppsSuspended => zh "管理员已停用这个应用，它暂时什么也做不了。",
+        en "The administrator suspended this app; for now it can do nothing.";
+    AppsWholeDrive => zh "用你的密码登录过，可以读写整个网盘", en "You signed in to it with your password: it reads and writes your whole drive";
+    AppsFolder => zh "文件夹", en "Folder";
+    AppsGiven => zh "允许于", en "Allowed";
+    AppsUsed => zh "最近使用", en "Last used";
+    AppsNeverUsed => zh "还没有用过", en "not yet";
+    AppsEnds => zh "到期", en "Ends";
+    AppsEnd => zh "收回权限", en "Take access back";
+    AppsMore => zh "下一页", en "Next page";
+    AppsAllTitle => zh "收回所有应用的权限", en "Take access back from all apps";
+    AppsAllHint => zh "所有应用和设备都要重新得到你的允许。", en "Every app and device will have to ask you again.";
+    AppsEndAll => zh "全部收回", en "Take all access back";
+
+    // A new password by a link.
+    PasswordLead => zh "设置之后，这个账号在别处的登录会全部退出。",
+        en "When it is set, this account is signed out everywhere else.";
+    PasswordNew => zh "新密码", en "New password";
+    PasswordSubmit => zh "设置密码并登录", en "Set password and sign in";
+    PasswordTooLong => zh "密码太长，最多 1024 个字节。", en "That password is too long. Use at most 1,024 bytes.";
+    PasswordClosedTitle => zh "这个链接不能用了", en "This link does not work";
+    PasswordClosedBody => zh "它已经用过、已过期，或者被新的链接取代了。",
+        en "It was used, has expired, or was replaced by a later one.";
+
     // Consent.
     ConsentOwner => zh "开发者", en "Made by";
     ConsentSite => zh "网站", en "Website";
@@ -266,6 +303,9 @@ phrases! {
     device_approved(app: &str) => zh "“{app}”现在可以使用你允许的权限了。",
         en "“{app}” can now do what you allowed.";
 }
+    apps_end(app: &str) => zh "收回“{app}”的权限", en "Take access back from “{app}”";
+    more_than(size: &str) => zh "超过 {size}", en "more than {size}";
+    password_title(account: &str) => zh "给“{account}”设置新密码", en "A new password for “{account}”";
 
 /// Sign-in is closed for a while.
 pub(super) fn login_throttled(lang: Lang, wait: u64) -> String {
@@ -293,5 +333,19 @@ pub(super) fn too_many_next(lang: Lang, wait: u64) -> String {
     match lang {
         Lang::Zh => format!("请 {wait}后再试。"),
         Lang::En => format!("Try again in {wait}."),
+/// A span that something lasts yet, roughly.
+pub(super) fn within(lang: Lang, seconds: u64) -> String {
+    let (count, zh, en) = match seconds {
+        0..5400 => (seconds.div_ceil(60).max(1), "分钟", "minute"),
+        5400..129_600 => ((seconds + 1800) / 3600, "小时", "hour"),
+        _ => ((seconds + 43_200) / 86_400, "天", "day"),
+    };
+    match lang {
+        Lang::Zh => format!("{count} {zh}后"),
+        Lang::En if count == 1 => format!("in 1 {en}"),
+        Lang::En => format!("in {count} {en}s"),
+    }
+}
+
     }
 }
