@@ -35,6 +35,7 @@ pub struct Actor {
     write: Reach,
     view: View,
     expected_head: Option<i64>,
+    links_of: (GrantId, i64),
 }
 
 impl Actor {
@@ -73,6 +74,7 @@ impl Actor {
             write,
             view,
             expected_head: None,
+            links_of: (grant, epoch),
         }
     }
 
@@ -88,6 +90,7 @@ impl Actor {
             write: Reach::All,
             view: View::Drive,
             expected_head: None,
+            links_of: (GrantId(0), 0),
         }
     }
 
@@ -105,6 +108,18 @@ impl Actor {
     pub fn expecting_head(mut self, head: Option<i64>) -> Self {
         self.expected_head = head;
         self
+    }
+
+    /// The same caller, whose links end with this grant's epoch.
+    #[must_use]
+    pub fn with_links_of(mut self, grant: GrantId, epoch: i64) -> Self {
+        self.links_of = (grant, epoch);
+        self
+    }
+
+    /// The grant and the epoch that links given to this caller end with; 0 for none.
+    pub fn links_of(&self) -> (GrantId, i64) {
+        self.links_of
     }
 
     /// Whose drive.

@@ -145,8 +145,8 @@ impl Drive {
         let claim = Claim {
             user: actor.user(),
             version: v.id,
-            grant: actor.grant(),
-            epoch: actor.epoch(),
+            grant: actor.links_of().0,
+            epoch: actor.links_of().1,
             expires: self.now() + expires_in,
             share: ShareId(0),
             raw: false,
@@ -166,8 +166,8 @@ impl Drive {
         self.signed_path(&Claim {
             user: actor.user(),
             version: item.version,
-            grant: actor.grant(),
-            epoch: actor.epoch(),
+            grant: actor.links_of().0,
+            epoch: actor.links_of().1,
             expires: self.now() + self.settings().download.link_seconds,
             share: ShareId(0),
             raw,
@@ -214,7 +214,7 @@ impl Drive {
                         0 => true,
                         _ => grants::get(tx, c.user, c.grant)
                             .await?
-                            .is_some_and(|g| g.epoch == c.epoch),
+                            .is_some_and(|g| g.holds(c.epoch, *now)),
                     };
                     let user = users::get(tx, c.user).await?.filter(|u| !u.is_disabled);
                     let (true, Some(user)) = (alive, user) else {

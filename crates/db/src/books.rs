@@ -39,12 +39,14 @@ pub struct Standing {
     pub epoch: i64,
     /// When it was taken back, 0 while it stands.
     pub revoked_at: i64,
+    /// From when on it counts as taken back, 0 for never.
+    pub expires_at: i64,
 }
 
 impl Standing {
     /// Whether what was made under it in this epoch still holds.
-    pub fn holds(&self, epoch: i64) -> bool {
-        self.epoch == epoch && self.revoked_at == 0
+    pub fn holds(&self, epoch: i64, now: i64) -> bool {
+        self.epoch == epoch && self.revoked_at == 0 && (self.expires_at == 0 || now < self.expires_at)
     }
 }
 
@@ -76,6 +78,7 @@ fn map_both(r: &Row<'_>) -> Result<(Books, Option<Standing>), DbError> {
             sandbox: NodeId(sandbox),
             epoch: r.get(11)?,
             revoked_at: r.get(12)?,
+            expires_at: r.get(13)?,
         }),
     };
     Ok((map(r)?, standing))
@@ -91,7 +94,7 @@ pub async fn read(tx: &mut Tx<'_>, user: UserId, grant: GrantId) -> Result<Optio
     let sql = concat!(
         "SELECT ",
         columns!(),
-        ", g.sandbox_id, g.epoch, g.revoked_at FROM users u \
+        ", g.sandbox_id, g.epoch, g.revoked_at, g.expires_at FROM users u \
          LEFT JOIN grants g ON g.user_id = u.id AND g.id = $2 WHERE u.id = $1"
     );
     tx.query_opt(sql, &[&user.0, &grant.0], map_both).await

@@ -53,6 +53,8 @@ pub struct Device {
     pub challenge: String,
     /// Address of the device.
     pub address: String,
+    /// The network that its address counts for.
+    pub network: String,
     /// What it calls itself.
     pub agent: String,
     /// How far it has come.
@@ -74,7 +76,7 @@ pub struct Device {
 macro_rules! columns {
     () => {
         "hash, user_code_hash, client_id, scopes, challenge, address, agent, state, user_id, grant_id, epoch, \
-         family, created_at, expires_at"
+         family, created_at, expires_at, network"
     };
 }
 
@@ -94,6 +96,7 @@ fn map(r: &Row<'_>) -> Result<Device, DbError> {
         family: r.get(11)?,
         created_at: r.get(12)?,
         expires_at: r.get(13)?,
+        network: r.get(14)?,
     })
 }
 
@@ -104,7 +107,7 @@ pub async fn insert(tx: &mut Tx<'_>, d: &Device) -> Result<bool, DbError> {
             concat!(
                 "INSERT INTO devices (",
                 columns!(),
-                ") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14) ON CONFLICT DO NOTHING"
+                ") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15) ON CONFLICT DO NOTHING"
             ),
             &[
                 &d.hash,
@@ -121,10 +124,39 @@ pub async fn insert(tx: &mut Tx<'_>, d: &Device) -> Result<bool, DbError> {
                 &d.family,
                 &d.created_at,
                 &d.expires_at,
+                &d.network,
             ],
         )
         .await?;
     Ok(n == 1)
+}
+
+/// Device codes of one network that wait for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Of all apps.
+    pub all: i64,
+    /// Of one app.
+    pub of_app: i64,
+    /// When the first of them dies, 0 if there is none.
+    pub first_ends: i64,
+}
+
+/// Counts the device codes of a network that wait.
+pub async fn waiting(tx: &mut Tx<'_>, network: &str, client_id: &str, now: i64) -> Result<Waiting, DbError> {
+    tx.query_one(
+        "SELECT COUNT(*), COUNT(CASE WHEN client_id = $2 THEN 1 END), COALESCE(MIN(expires_at), 0) \
+         FROM devices WHERE network = $1 AND state = 0 AND expires_at > $3",
+        &[&network, &client_id, &now],
+        |r| {
+            Ok(Waiting {
+                all: r.get(0)?,
+                of_app: r.get(1)?,
+                first_ends: r.get(2)?,
+            })
+        },
+    )
+    .await
 }
 
 /// Reads a device code as the device names it.

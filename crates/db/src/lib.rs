@@ -13,14 +13,15 @@ pub mod dialect;
 mod error;
 mod fault;
 mod migrate;
+mod news;
 mod pg;
 mod sqlite;
 mod tx;
 mod url;
 mod value;
 
-pub mod apps;
 pub mod app_states;
+pub mod apps;
 pub mod audit;
 pub mod bin;
 pub mod blobs;
@@ -29,17 +30,17 @@ pub mod changes;
 pub mod codes;
 pub mod devices;
 pub mod directory;
-pub mod grants;
 pub mod given;
+pub mod grants;
 pub mod jobs;
 pub mod loose;
 pub mod meta;
 pub mod nodes;
 pub mod oidc;
-pub mod pushed;
 pub mod password_links;
-pub mod search;
+pub mod pushed;
 pub mod scope_requests;
+pub mod search;
 pub mod sessions;
 pub mod shares;
 pub mod throttle;
@@ -52,6 +53,7 @@ pub mod weipan_tokens;
 pub use error::{DbError, DbErrorKind};
 pub use fault::{Fault, Faults, Point};
 pub use migrate::LATEST as LATEST_SCHEMA_VERSION;
+pub use news::{Listener, News};
 pub use tx::{BoxFut, Outcome, Tx};
 pub use url::DatabaseUrl;
 pub use value::{Col, IdList, Param, Row, TextList};
@@ -201,6 +203,26 @@ impl Db {
         match &self.0 {
             Opened::Sqlite(db) => db.read_long(args, body).await,
             Opened::Pg(db) => db.read(args, body).await,
+        }
+    }
+
+    /// Hears from now on what other processes on this database tell, and answers whether there can be any news:
+    /// on SQLite there is no line. Until [`News::Listening`] nothing is heard. One listener: a later one takes its place.
+    pub fn listen(&self, listener: Listener) -> bool {
+        match &self.0 {
+            Opened::Sqlite(_) => false,
+            Opened::Pg(db) => {
+                db.listen(listener);
+                true
+            }
+        }
+    }
+
+    /// Tells the other processes that something of a person's (of everybody's, if nobody is named) may have ended.
+    /// To be called after the commit; many calls become one message. It may be lost with the process.
+    pub fn tell_ended(&self, who: Option<pantry_types::UserId>) {
+        if let Opened::Pg(db) = &self.0 {
+            db.tell(who);
         }
     }
 

@@ -106,15 +106,16 @@ pub struct LiveAccess {
     pub granted: Scopes,
     /// Whether it was shown before.
     pub used: bool,
-    /// From when on it is dead.
+    /// From when on it is dead, the end of its grant counted.
     pub expires_at: i64,
 }
 
 /// Finds an access token whose grant stands in the same epoch and whose person may sign in: one keyed read.
 pub async fn live_access(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<LiveAccess>, DbError> {
     tx.query_opt(
-        "SELECT t.user_id, t.grant_id, t.epoch, t.client_id, t.scopes, g.scopes, t.used, t.expires_at FROM tokens t \
-         JOIN grants g ON g.user_id = t.user_id AND g.id = t.grant_id AND g.epoch = t.epoch \
+        "SELECT t.user_id, t.grant_id, t.epoch, t.client_id, t.scopes, g.scopes, t.used, \
+         CASE WHEN g.expires_at > 0 AND g.expires_at < t.expires_at THEN g.expires_at ELSE t.expires_at END \
+         FROM tokens t JOIN grants g ON g.user_id = t.user_id AND g.id = t.grant_id AND g.epoch = t.epoch \
          JOIN users u ON u.id = t.user_id AND u.is_disabled = 0 WHERE t.hash = $1 AND t.kind = 0",
         &[&hash],
         |r| {

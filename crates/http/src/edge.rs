@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{
-        ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+        ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
         WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
@@ -86,6 +86,9 @@ pub async fn surround(State(state): State<AppState>, mut request: Request, next:
             Side::Envelope => with_resource(failure.render(context.id()), &state),
             Side::OAuth | Side::Page => plain(side, reader, &failure, context.id()),
         };
+        if let Some(seconds) = failure.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response.headers_mut().extend(kept);
     }
     let status = response.status();
@@ -160,10 +163,10 @@ fn plain(side: Side, reader: Option<Lang>, failure: &Failure, id: RequestId) -> 
     }
     let (kind, body) = match side {
         Side::OAuth => {
-            let error = if status.is_server_error() {
-                "server_error"
-            } else {
-                "invalid_request"
+            let error = match status {
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+                s if s.is_server_error() => "server_error",
+                _ => "invalid_request",
             };
             ("application/json", format!(r#"{{"error":"{error}"}}"#))
         }

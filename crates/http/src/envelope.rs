@@ -135,15 +135,21 @@ impl Failure {
                 let value = "Bearer realm=\"pantry\", error=\"invalid_token\"";
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
             }
-            Self::Drive(Error::TooMany { retry_after }) => {
-                headers.insert(RETRY_AFTER, HeaderValue::from((*retry_after).max(1)));
-            }
-            Self::Drive(Error::Busy) => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
             _ => {}
         }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
+    }
+
+    /// Seconds after which the same request may succeed, where that is known.
+    pub(crate) fn retry_after(&self) -> Option<i64> {
+        match self {
+            Self::Drive(Error::TooMany { retry_after }) => Some((*retry_after).max(1)),
+            Self::Drive(Error::Busy) => Some(1),
+            _ => None,
+        }
     }
 
     /// Logs what the operator should know of: faults of the server and its stores, once.

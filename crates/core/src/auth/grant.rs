@@ -1,10 +1,15 @@
 //! Grants: consent into rows, pairs of tokens out of them, and taking a grant back.
 //! Must not know how consent was asked for.
 
-use pantry_db::{Outcome, Tx, apps, audit, dialect, grants, tokens, tokens::TokenKind, users};
+use pantry_db::{Outcome, Tx, apps, audit, dialect, grants, tokens, tokens::TokenKind, users, weipan_tokens};
 use pantry_types::{GrantId, NodeId, Scope, Scopes, SecretKind, SecretText, UserId, secret};
 
-use super::{BEARER, Origin, SessionActor, TokenAnswer, accounts, apps::may_ask, hash};
+use super::{
+    BEARER, Origin, SessionActor, TokenAnswer, accounts,
+    apps::may_ask,
+    hash,
+    term::{self, later},
+};
 use crate::{Actor, Drive, Error, access, settings};
 
 /// A grant as consent left it.
@@ -15,49 +20,98 @@ pub(super) struct Given {
     pub(super) epoch: i64,
 }
 
-/// Writes consent: adds the scopes to the grant, and makes the app's folder if they can write there.
-/// Holds the person's row from here on.
+impl Given {
+    pub(super) fn of(grant: &grants::Grant) -> Self {
+        Self {
+            user: grant.user,
+            grant: grant.id,
+            epoch: grant.epoch,
+        }
+    }
+}
+
+/// What a person lets an app have.
+struct Allow<'a> {
+    user: UserId,
+    client_id: &'a str,
+    scopes: Scopes,
+    /// When it ends, 0 for never.
+    ends_at: i64,
+    /// Signed in by password: the app has the whole drive, by another API.
+    by_password: bool,
+    now: i64,
+}
+
+/// Makes the grant, or adds to the one that stands. One that is over is taken back first: nothing of it comes back
+/// to life. The caller holds the person's row.
+async fn allow(tx: &mut Tx<'_>, a: &Allow<'_>) -> Result<Given, Error> {
+    let lasting = if a.ends_at == 0 { a.scopes } else { Scopes::EMPTY };
+    let weipan_at = if a.by_password { a.now } else { 0 };
+    let Some(mut g) = grants::of_client(tx, a.user, a.client_id).await? else {
+        let grant = grants::Grant {
+            user: a.user,
+            id: GrantId(dialect::next_id(tx).await?),
+            client_id: a.client_id.to_owned(),
+            scopes: a.scopes,
+            lasting,
+            sandbox: NodeId(0),
+            epoch: 1,
+            share_enabled: false,
+            created_at: a.now,
+            last_used_at: a.now,
+            last_address: String::new(),
+            revoked_at: 0,
+            expires_at: a.ends_at,
+            weipan_at,
+        };
+        grants::insert(tx, &grant).await?;
+        return Ok(Given::of(&grant));
+    };
+    if g.revoked_at == 0 && !g.is_live(a.now) {
+        take_back(tx, Given::of(&g), a.now).await?;
+        g.epoch += 1;
+        g.revoked_at = a.now;
+    }
+    if g.revoked_at == 0 {
+        g.expires_at = later(g.expires_at, a.ends_at);
+    } else {
+        g.scopes = Scopes::EMPTY;
+        g.lasting = Scopes::EMPTY;
+        g.created_at = a.now;
+        g.expires_at = a.ends_at;
+        g.weipan_at = 0;
+    }
+    g.scopes = g.scopes.union(a.scopes);
+    g.lasting = g.lasting.union(lasting);
+    g.last_used_at = g.last_used_at.max(a.now);
+    g.weipan_at = g.weipan_at.max(weipan_at);
+    grants::renew(tx, &g).await?;
+    Ok(Given::of(&g))
+}
+
+/// Writes consent until `ends_at` (0: for good): adds the scopes to the grant, and makes the app's folder if they can
+/// write there. Holds the person's row from here on.
 pub(super) async fn give(
     tx: &mut Tx<'_>,
     user: UserId,
     client_id: &str,
     scopes: Scopes,
+    ends_at: i64,
     now: i64,
 ) -> Result<Given, Error> {
     users::lock(tx, user)
         .await?
         .filter(|u| !u.is_disabled)
         .ok_or(Error::Unauthorized)?;
-    let given = match grants::of_client(tx, user, client_id).await? {
-        Some(g) => {
-            grants::set_scopes(tx, user, g.id, g.scopes.union(scopes)).await?;
-            Given {
-                user,
-                grant: g.id,
-                epoch: g.epoch,
-            }
-        }
-        None => {
-            let grant = grants::Grant {
-                user,
-                id: GrantId(dialect::next_id(tx).await?),
-                client_id: client_id.to_owned(),
-                scopes,
-                sandbox: NodeId(0),
-                epoch: 1,
-                share_enabled: false,
-                created_at: now,
-                last_used_at: now,
-                revoked_at: 0,
-            };
-            grants::insert(tx, &grant).await?;
-            Given {
-                user,
-                grant: grant.id,
-                epoch: grant.epoch,
-            }
-        }
+    let asked = Allow {
+        user,
+        client_id,
+        scopes,
+        ends_at,
+        by_password: false,
+        now,
     };
+    let given = allow(tx, &asked).await?;
     if scopes.contains(Scope::FilesAppData) || scopes.contains(Scope::FilesWriteAll) {
         let app = Actor::app(user, client_id.to_owned(), given.grant, given.epoch, scopes);
         let mut entry = access::enter_write(tx, &app, now).await?;
@@ -65,6 +119,26 @@ pub(super) async fn give(
         entry.close(tx).await?;
     }
     Ok(given)
+}
+
+/// Writes that the person signed in to an app by password: it has a grant without scopes, so that the person sees it
+/// and can take it back. The caller holds the person's row.
+pub(crate) async fn give_by_password(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    client_id: &str,
+    now: i64,
+) -> Result<(GrantId, i64), Error> {
+    let asked = Allow {
+        user,
+        client_id,
+        scopes: Scopes::EMPTY,
+        ends_at: 0,
+        by_password: true,
+        now,
+    };
+    let given = allow(tx, &asked).await?;
+    Ok((given.grant, given.epoch))
 }
 
 /// An audit entry about an app.
@@ -117,13 +191,14 @@ impl From<&settings::OAuth> for Lives {
     }
 }
 
-/// Adds both rows of a pair, and says what is answered.
+/// Adds both rows of a pair, and says what is answered. Neither lives longer than the consent that it comes from.
 pub(super) async fn mint(tx: &mut Tx<'_>, pair: &Pair, m: &Mint<'_>) -> Result<TokenAnswer, Error> {
+    let lives = term::lives(tx, m.family, m.now, m.lives).await?;
     let halves = [
-        (TokenKind::Access, &pair.access, m.scopes, m.lives.access),
-        (TokenKind::Refresh, &pair.refresh, m.refreshable, m.lives.refresh),
+        (TokenKind::Access, &pair.access, m.scopes, lives.access),
+        (TokenKind::Refresh, &pair.refresh, m.refreshable, lives.refresh),
     ];
-    for (kind, text, scopes, lives) in halves {
+    for (kind, text, scopes, seconds) in halves {
         let token = tokens::Token {
             hash: hash(text.expose()).to_vec(),
             kind,
@@ -139,23 +214,24 @@ pub(super) async fn mint(tx: &mut Tx<'_>, pair: &Pair, m: &Mint<'_>) -> Result<T
             next_pair: 0,
             answer: None,
             created_at: m.now,
-            expires_at: m.now + lives,
+            expires_at: m.now + seconds,
         };
         tokens::insert(tx, &token).await?;
     }
     Ok(TokenAnswer {
         access_token: pair.access.clone(),
         refresh_token: pair.refresh.clone(),
-        expires_in: m.lives.access,
+        expires_in: lives.access,
         scope: m.scopes,
         token_type: BEARER,
+        id_token: None,
     })
 }
 
 /// Whether the grant still stands as it did when a code or token was made.
-pub(super) async fn stands(tx: &mut Tx<'_>, given: Given) -> Result<bool, Error> {
+pub(super) async fn stands(tx: &mut Tx<'_>, given: Given, now: i64) -> Result<bool, Error> {
     let grant = grants::get(tx, given.user, given.grant).await?;
-    if grant.is_none_or(|g| g.epoch != given.epoch) {
+    if grant.is_none_or(|g| !g.holds(given.epoch, now)) {
         return Ok(false);
     }
     Ok(users::get(tx, given.user).await?.is_some_and(|u| !u.is_disabled))
@@ -166,6 +242,8 @@ pub(super) async fn take_back(tx: &mut Tx<'_>, given: Given, now: i64) -> Result
     users::lock(tx, given.user).await?;
     grants::revoke(tx, given.user, given.grant, now).await?;
     tokens::remove_of_grant(tx, given.user, given.grant).await?;
+    weipan_tokens::remove_of_grant(tx, given.user, given.grant).await?;
+    grants::remove_terms(tx, given.user, given.grant).await?;
     Ok(())
 }
 
@@ -189,7 +267,7 @@ async fn issue_rows(tx: &mut Tx<'_>, a: &Issue) -> Result<TokenAnswer, Error> {
     if !refused.is_empty() {
         return Err(Error::invalid("scope", format!("the app was not granted {refused}")));
     }
-    let given = give(tx, user.id, &a.client_id, a.scopes, a.now).await?;
+    let given = give(tx, user.id, &a.client_id, a.scopes, 0, a.now).await?;
     let ids = dialect::next_ids(tx, 2).await?;
     let [family, pair] = ids[..] else {
         return Err(Error::Internal("two ids were asked for".into()));
@@ -224,7 +302,6 @@ struct Revoke {
 }
 
 async fn revoke_tx(tx: &mut Tx<'_>, a: &Revoke) -> Outcome<(), Error> {
-        id_token: None,
     revoke_rows(tx, a).await.into()
 }
 
@@ -234,12 +311,7 @@ async fn revoke_rows(tx: &mut Tx<'_>, a: &Revoke) -> Result<(), Error> {
         .await?
         .filter(|g| g.revoked_at == 0)
         .ok_or(Error::NotFound("app"))?;
-    let given = Given {
-        user: a.user,
-        grant: grant.id,
-        epoch: grant.epoch,
-    };
-    take_back(tx, given, a.now).await?;
+    take_back(tx, Given::of(&grant), a.now).await?;
     let entry = entry(a.now, a.user, &a.client_id, "grant_revoked", &a.origin);
     audit::append(tx, &entry).await?;
     Ok(())
@@ -284,7 +356,8 @@ impl Drive {
             origin: origin.clone(),
         };
         let done = self.0.db.write(args, |tx, a| Box::pin(revoke_tx(tx, a))).await;
-        self.tokens_changed();
+        // Also after an error: whether it was committed may be unknown.
+        self.access_ended(Some(person.user));
         done
     }
 }

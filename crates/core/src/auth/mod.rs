@@ -10,64 +10,66 @@ mod authorize;
 mod claim;
 pub mod console;
 mod device;
+pub(crate) mod ended;
 mod error;
 mod exchange;
 mod forms;
 mod grant;
-mod origin;
-mod passwords;
 mod introspect;
 mod jwks;
 mod oidc;
+mod origin;
+mod passwords;
+mod pushed;
 mod redirect;
 mod refresh;
-mod pushed;
 mod revoke;
 mod seal;
 mod session;
 mod setup;
 mod signed;
 mod sweep;
+mod term;
 mod throttle;
 mod token;
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, atomic::AtomicU64},
-};
+use std::sync::Mutex;
 
-use pantry_types::{GrantId, Scopes, SecretText, UserId};
+use pantry_types::{Scopes, SecretText};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 pub use accounts::{MIN_PASSWORD, NewUser, User};
+pub(crate) use grant::give_by_password;
+pub use throttle::Guess;
 pub(crate) use accounts::{NewFromDirectory, insert_from_directory};
 pub use apps::{AddedApp, App, Client, NewApp};
 pub use authorize::{Asked, AuthorizeError, AuthorizeRequest, Prompt};
 pub use claim::ClaimError;
 pub use device::{DeviceAddress, DeviceAnswer, DeviceAsk, DeviceProblem, DeviceRequest};
 pub use error::{OAuthCode, OAuthError};
-pub use origin::Origin;
-pub(crate) use session::{Counted, Proof, Proven};
 pub use introspect::Introspection;
 pub use jwks::Alg;
-pub use session::{SessionActor, SignedIn};
+pub use origin::Origin;
 pub use pushed::Pushed;
+pub(crate) use session::{Counted, Proof, Proven};
+pub use session::{SessionActor, SignedIn};
 pub use setup::{SetupClosed, SetupError};
 pub use sweep::Swept;
+pub use term::{Consent, Term};
 pub use token::TokenActor;
 
 /// What authentication keeps in memory; one for a process.
 pub(crate) struct State {
     tokens: token::Tokens,
-    /// Raised after every commit that may have ended a token.
-    generation: AtomicU64,
-    last_used: Mutex<HashMap<(UserId, GrantId), i64>>,
+    pub(crate) ended: ended::Ended,
+    last_used: Mutex<token::LastUsed>,
+    guesses: throttle::Guesses,
     polls: device::Polls,
+    keyring: jwks::Keyring,
     /// Argon2 hashes that run.
     hashing: Semaphore,
     /// Argon2 hashes that run or wait.
-    keyring: jwks::Keyring,
     hashing_queue: Semaphore,
 }
 
@@ -75,14 +77,15 @@ impl State {
     pub(crate) fn new() -> Self {
         Self {
             tokens: token::Tokens::new(token::CACHED),
-            generation: AtomicU64::new(0),
-            last_used: Mutex::new(HashMap::new()),
+            ended: ended::Ended::new(),
+            last_used: Mutex::default(),
+            guesses: throttle::Guesses::new(),
             polls: device::Polls::new(),
+            keyring: jwks::Keyring::new(),
             hashing: Semaphore::new(passwords::AT_ONCE),
             hashing_queue: Semaphore::new(passwords::QUEUE),
         }
     }
-            keyring: jwks::Keyring::new(),
 }
 
 /// A successful answer of the token endpoint (RFC 6749, section 5.1).
@@ -98,12 +101,12 @@ pub struct TokenAnswer {
     pub scope: Scopes,
     /// `Bearer`.
     pub token_type: &'static str,
+    /// Who signed in, signed, where `openid` is among the scopes (OpenID Connect Core 1.0, section 3.1.3.3).
+    pub id_token: Option<String>,
 }
 
 /// The only type of token there is (RFC 6750).
 pub(crate) const BEARER: &str = "Bearer";
-    /// Who signed in, signed, where `openid` is among the scopes (OpenID Connect Core 1.0, section 3.1.3.3).
-    pub id_token: Option<String>,
 
 /// How a secret is kept in a row.
 pub(crate) fn hash(secret: &str) -> [u8; 32] {

@@ -1,7 +1,7 @@
 //! Revocation by the app (RFC 7009). Must not tell whether a token ever was.
 
 use pantry_db::{Outcome, Tx, audit, tokens, tokens::TokenKind};
-use pantry_types::{SecretKind, secret};
+use pantry_types::{SecretKind, UserId, secret};
 
 use super::{
     Client, OAuthCode, OAuthError, Origin,
@@ -17,13 +17,14 @@ struct Revoke {
     origin: Origin,
 }
 
-async fn revoke_tx(tx: &mut Tx<'_>, a: &Revoke) -> Outcome<(), OAuthError> {
+/// Whose access it ended, if anybody's.
+async fn revoke_tx(tx: &mut Tx<'_>, a: &Revoke) -> Outcome<Option<UserId>, OAuthError> {
     revoke_rows(tx, a).await.into()
 }
 
-async fn revoke_rows(tx: &mut Tx<'_>, a: &Revoke) -> Result<(), OAuthError> {
+async fn revoke_rows(tx: &mut Tx<'_>, a: &Revoke) -> Result<Option<UserId>, OAuthError> {
     let Some(token) = tokens::get(tx, &a.hash).await? else {
-        return Ok(());
+        return Ok(None);
     };
     if token.client_id != a.client_id {
         return Err(OAuthError::refused(
@@ -41,12 +42,12 @@ async fn revoke_rows(tx: &mut Tx<'_>, a: &Revoke) -> Result<(), OAuthError> {
             tokens::remove(tx, &a.hash).await?;
         }
         // One that was exchanged still names its grant: signing out is never refused.
-        TokenKind::Refresh if grant::stands(tx, given).await? => grant::take_back(tx, given, a.now).await?,
-        TokenKind::Refresh => return Ok(()),
+        TokenKind::Refresh if grant::stands(tx, given, a.now).await? => grant::take_back(tx, given, a.now).await?,
+        TokenKind::Refresh => return Ok(None),
     }
     let entry = entry(a.now, given.user, &a.client_id, "token_revoked", &a.origin);
     audit::append(tx, &entry).await?;
-    Ok(())
+    Ok(Some(given.user))
 }
 
 impl Drive {
@@ -66,8 +67,13 @@ impl Drive {
             now: self.now(),
             origin: origin.clone(),
         };
-        let done = self.0.db.write(args, |tx, a| Box::pin(revoke_tx(tx, a))).await;
-        self.tokens_changed();
-        done
+        let ended = self.0.db.write(args, |tx, a| Box::pin(revoke_tx(tx, a))).await;
+        match &ended {
+            Ok(None) => {}
+            Ok(who) => self.access_ended(*who),
+            // Whether it was committed may be unknown.
+            Err(_) => self.access_ended(None),
+        }
+        ended.map(drop)
     }
 }

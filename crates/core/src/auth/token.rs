@@ -1,19 +1,28 @@
 //! Access tokens: from the text of a request to who calls. The hottest path of the house.
 //! Must not make or end tokens.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{collections::HashMap, sync::Arc};
 
 use pantry_db::{Outcome, Tx, grants, tokens};
 use pantry_types::{GrantId, Scope, Scopes, SecretKind, UserId, secret};
 use quick_cache::sync::Cache;
 
-use super::{hash, lock};
+use super::{
+    Origin,
+    ended::{FRESH_MS, Stamp},
+    hash, lock,
+    throttle::Guess,
+};
 use crate::{Actor, Drive, Error};
 
 /// Tokens held in memory.
 pub(super) const CACHED: usize = 16_384;
-/// How old an entry may be. What another process ended is dead here within a second.
-const FRESH_MS: i64 = 900;
+/// Last uses written by one transaction.
+const BATCH: usize = 500;
+
+/// When grants were last used, and from which address.
+pub(super) type LastUsed = HashMap<(UserId, GrantId), (i64, String)>;
+type Use = ((UserId, GrantId), (i64, String));
 
 pub(super) type Tokens = Cache<[u8; 32], Cached>;
 
@@ -22,7 +31,7 @@ pub(super) type Tokens = Cache<[u8; 32], Cached>;
 pub(super) struct Cached {
     actor: Arc<TokenActor>,
     read_at_ms: i64,
-    generation: u64,
+    stamp: Stamp,
 }
 
 /// An app that calls in a person's name, by its access token.
@@ -63,9 +72,9 @@ async fn mark_tx(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Outcome<(), Error> {
     tokens::mark_shown(tx, hash).await.map_err(Error::from).into()
 }
 
-async fn touch_tx(tx: &mut Tx<'_>, uses: &[((UserId, GrantId), i64)]) -> Outcome<(), Error> {
-    for ((user, grant), at) in uses {
-        if let Err(e) = grants::touch(tx, *user, *grant, *at).await {
+async fn touch_tx(tx: &mut Tx<'_>, uses: &[Use]) -> Outcome<(), Error> {
+    for ((user, grant), (at, address)) in uses {
+        if let Err(e) = grants::touch(tx, *user, *grant, *at, address).await {
             return Outcome::Rollback(e.into());
         }
     }
@@ -73,22 +82,38 @@ async fn touch_tx(tx: &mut Tx<'_>, uses: &[((UserId, GrantId), i64)]) -> Outcome
 }
 
 impl Drive {
-    /// Who calls with this access token.
+    /// Who calls with this access token, wherever from.
     ///
     /// # Errors
     /// [`Error::Unauthorized`]: garbage (refused without a look-up), unknown, expired or revoked.
     pub async fn authenticate(&self, bearer: &str) -> Result<Arc<TokenActor>, Error> {
+        self.token_actor(bearer, None).await
+    }
+
+    /// Who calls with this access token from this place. The place is noted as that of the grant's last use, and
+    /// tokens that are none are counted against it; a good one is always taken.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] as for [`Self::authenticate`]; [`Error::TooMany`] in its place after too many of them.
+    pub async fn authenticate_from(&self, bearer: &str, origin: &Origin) -> Result<Arc<TokenActor>, Error> {
+        match self.token_actor(bearer, Some(origin)).await {
+            Err(Error::Unauthorized) => Err(self.guessed(Guess::Token, origin).unwrap_or(Error::Unauthorized)),
+            known => known,
+        }
+    }
+
+    async fn token_actor(&self, bearer: &str, origin: Option<&Origin>) -> Result<Arc<TokenActor>, Error> {
         if !secret::check(SecretKind::AccessToken, bearer) {
             return Err(Error::Unauthorized);
         }
         let key = hash(bearer);
         let now_ms = self.0.clock.now_ms();
-        // Read before the row: what ends a token raises it after the commit, so an entry that was
-        // read in between is never used.
-        let generation = self.0.auth.generation.load(Ordering::Acquire);
+        let ended = &self.0.auth.ended;
+        let stamp = ended.stamp();
         if let Some(c) = self.0.auth.tokens.get(&key)
-            && c.generation == generation
             && (0..FRESH_MS).contains(&(now_ms - c.read_at_ms))
+            && ended.is_current(c.actor.user, c.stamp)
+            && self.may_trust_memory()
         {
             return if now_ms < c.actor.expires_at.saturating_mul(1000) {
                 Ok(c.actor)
@@ -96,6 +121,8 @@ impl Drive {
                 Err(Error::Unauthorized)
             };
         }
+        // Begins to listen before the first read that is kept.
+        self.may_trust_memory();
         let found = self.0.db.read(key, |tx, k| Box::pin(find(tx, k))).await?;
         let live = found
             .filter(|t| now_ms < t.expires_at.saturating_mul(1000))
@@ -112,21 +139,27 @@ impl Drive {
             scopes: live.scopes.intersect(live.granted),
             expires_at: live.expires_at,
         });
-        lock(&self.0.auth.last_used).insert((actor.user, actor.grant), now_ms.div_euclid(1000));
+        self.note_use(actor.user, actor.grant, now_ms.div_euclid(1000), origin);
         self.0.auth.tokens.insert(
             key,
             Cached {
                 actor: Arc::clone(&actor),
                 read_at_ms: now_ms,
-                generation,
+                stamp,
             },
         );
         Ok(actor)
     }
 
-    /// Says that tokens may have ended. To be called after the commit that ended them.
-    pub fn tokens_changed(&self) {
-        self.0.auth.generation.fetch_add(1, Ordering::AcqRel);
+    /// Notes a use of a grant, to be written down later.
+    pub(crate) fn note_use(&self, user: UserId, grant: GrantId, now: i64, origin: Option<&Origin>) {
+        let address = origin.map(Origin::address);
+        let mut uses = lock(&self.0.auth.last_used);
+        let last = uses.entry((user, grant)).or_default();
+        last.0 = last.0.max(now);
+        if let Some(address) = address {
+            last.1 = address;
+        }
     }
 
     /// Writes down when grants were last used; the janitor calls it now and then.
@@ -134,19 +167,22 @@ impl Drive {
     /// # Errors
     /// The row store's; what was not written is written the next time.
     pub async fn flush_last_used(&self) -> Result<usize, Error> {
-        let uses: Vec<_> = lock(&self.0.auth.last_used).drain().collect();
-        if uses.is_empty() {
-            return Ok(0);
-        }
-        let n = uses.len();
-        let written = self.0.db.write(uses.clone(), |tx, u| Box::pin(touch_tx(tx, u))).await;
-        if written.is_err() {
-            let mut map = lock(&self.0.auth.last_used);
-            for (key, at) in uses {
-                let entry = map.entry(key).or_insert(at);
-                *entry = (*entry).max(at);
+        let mut uses: Vec<Use> = lock(&self.0.auth.last_used).drain().collect();
+        // In one order, so that two processes that note the same uses do not wait for each other in a circle.
+        uses.sort_unstable_by_key(|(key, _)| (key.0.0, key.1.0));
+        let mut done = 0;
+        for batch in uses.chunks(BATCH) {
+            let written = self.0.db.write(batch.to_vec(), |tx, u| Box::pin(touch_tx(tx, u))).await;
+            if let Err(e) = written {
+                let mut map = lock(&self.0.auth.last_used);
+                for (key, last) in &uses[done..] {
+                    // What came since is newer.
+                    map.entry(*key).or_insert_with(|| last.clone());
+                }
+                return Err(e);
             }
+            done += batch.len();
         }
-        written.map(|()| n)
+        Ok(done)
     }
 }

@@ -208,13 +208,13 @@ impl Drive {
         let hash = secret_hash(&upload_id.to_ascii_lowercase());
         let upload = self
             .db()
-            .read(hash, |tx, hash| {
+            .read((hash, self.now()), |tx, (hash, now)| {
                 Box::pin(async move {
                     let Some(u) = rows::by_secret(tx, hash).await? else {
                         return Ok::<_, Error>(None);
                     };
                     // It dies with the grant that made it.
-                    Ok(alive(tx, &u).await?.then_some(u))
+                    Ok(alive(tx, &u, *now).await?.then_some(u))
                 })
             })
             .await?
@@ -503,7 +503,7 @@ impl Drive {
 }
 
 /// Whether the grant that made an upload still stands.
-async fn alive(tx: &mut Tx<'_>, u: &Upload) -> Result<bool, Error> {
+async fn alive(tx: &mut Tx<'_>, u: &Upload, now: i64) -> Result<bool, Error> {
     if users::get(tx, u.user).await?.is_none_or(|u| u.is_disabled) {
         return Ok(false);
     }
@@ -512,7 +512,7 @@ async fn alive(tx: &mut Tx<'_>, u: &Upload) -> Result<bool, Error> {
     }
     Ok(grants::get(tx, u.user, u.grant)
         .await?
-        .is_some_and(|g| g.epoch == u.epoch))
+        .is_some_and(|g| g.holds(u.epoch, now)))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

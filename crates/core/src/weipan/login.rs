@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Drive, Error,
-    auth::{Counted, NewFromDirectory, Origin, Proof, Proven, hash, insert_from_directory},
+    auth::{Counted, Guess, NewFromDirectory, Origin, Proof, Proven, give_by_password, hash, insert_from_directory},
     keys::same,
 };
 
@@ -105,11 +105,20 @@ impl Drive {
     /// The app that signed this.
     ///
     /// # Errors
-    /// [`LoginRefused::Signature`], [`LoginRefused::Time`].
-    pub async fn weipan_app(&self, asked: Asked<'_>) -> Result<SignedApp, LoginRefused> {
-        let found = self.app_with_secret(asked.appkey).await?;
-        let (app, secret) = found.filter(|(app, _)| app.weipan).ok_or(LoginRefused::Signature)?;
-        if !is_signature(&secret, asked) {
+    /// [`LoginRefused::Signature`], [`LoginRefused::Time`]; [`Error::TooMany`] after too many wrong signatures.
+    pub async fn weipan_app(&self, asked: Asked<'_>, origin: &Origin) -> Result<SignedApp, LoginRefused> {
+        match self.signed_app(asked).await {
+            Err(LoginRefused::Signature) => Err(self
+                .guessed(Guess::Client(asked.appkey), origin)
+                .map_or(LoginRefused::Signature, LoginRefused::Drive)),
+            answer => answer,
+        }
+    }
+
+    async fn signed_app(&self, asked: Asked<'_>) -> Result<SignedApp, LoginRefused> {
+        let found = self.app_with_secrets(asked.appkey).await?;
+        let (app, secrets) = found.filter(|(app, _)| app.weipan).ok_or(LoginRefused::Signature)?;
+        if !secrets.iter().any(|secret| is_signature(secret, asked)) {
             return Err(LoginRefused::Signature);
         }
         let sent = unix_time(asked.time).ok_or(LoginRefused::Time)?;
@@ -266,11 +275,20 @@ async fn directory_tx(tx: &mut Tx<'_>, args: &DirectorySignIn) -> Outcome<Option
 
 /// Adds a token for a person. `None`: disabled.
 async fn issue(tx: &mut Tx<'_>, user: UserId, give: &Issue) -> Result<Option<users::User>, Error> {
-    let Some(user) = users::get(tx, user).await?.filter(|u| !u.is_disabled) else {
+    let Some(user) = users::lock(tx, user).await?.filter(|u| !u.is_disabled) else {
         return Ok(None);
     };
-    let mark = mark(&user.password_hash);
-    weipan_tokens::insert(tx, &give.hash, user.id, &give.client_id, &mark, give.now).await?;
+    let (grant, epoch) = give_by_password(tx, user.id, &give.client_id, give.now).await?;
+    let token = weipan_tokens::NewToken {
+        hash: &give.hash,
+        user: user.id,
+        client_id: &give.client_id,
+        grant,
+        epoch,
+        mark: &mark(&user.password_hash),
+        now: give.now,
+    };
+    weipan_tokens::insert(tx, &token).await?;
     let entry = audit::Entry {
         at: give.now,
         user: user.id,

@@ -3,8 +3,8 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use pantry_blob::{Extent, Layout, PartWriter, StageKey};
-use pantry_db::{Tx, loose as rows, loose::Loose, users, versions};
-use pantry_types::{Md5, UserId, random};
+use pantry_db::{Tx, grants, loose as rows, loose::Loose, users, versions};
+use pantry_types::{GrantId, Md5, UserId, random};
 
 use super::{Refused, WeipanActor};
 use crate::{
@@ -34,12 +34,20 @@ pub struct PostTicket {
 /// A content on its way. Dropped before `finish`, it leaves no trace.
 pub struct LooseReceiver {
     drive: Drive,
-    user: UserId,
+    signed: Signed,
     client_id: String,
     key: [u8; 32],
     expires_at: i64,
     length: u64,
     staged: Option<(StageKey, PartWriter, Box<Running>)>,
+}
+
+/// For whom a form was signed, and under which grant: it ends with it.
+#[derive(Debug, Clone, Copy)]
+struct Signed {
+    user: UserId,
+    grant: GrantId,
+    epoch: i64,
 }
 
 impl std::fmt::Debug for LooseReceiver {
@@ -59,7 +67,11 @@ impl Drive {
     pub fn weipan_sign_post(&self, caller: &WeipanActor) -> PostTicket {
         let key = hex::encode(random::bytes::<16>(self.random().as_ref()));
         let expires_at = self.now() + LIFE;
-        let text = format!("{}.{}.{}.{key}", caller.user, caller.client_id, expires_at);
+        let (grant, epoch) = caller.grant();
+        let text = format!(
+            "{}.{}.{expires_at}.{key}.{}.{epoch}",
+            caller.user, caller.client_id, grant.0
+        );
         let policy = URL_SAFE_NO_PAD.encode(text);
         PostTicket {
             signature: self.sign_post(&policy),
@@ -72,7 +84,7 @@ impl Drive {
     /// Begins to receive a content of `length` bytes under a signed form. The fields are as they came.
     ///
     /// # Errors
-    /// [`Refused::NoPost`]: the form is not ours, or too old. [`Error::Quota`], [`Error::TooLarge`].
+    /// [`Refused::NoPost`]: the form is not ours, too old, or the person took back what the app had. [`Error::Quota`], [`Error::TooLarge`].
     pub async fn weipan_receive_post(
         &self,
         key: &str,
@@ -88,11 +100,17 @@ impl Drive {
             .ok()
             .and_then(|b| String::from_utf8(b).ok());
         let parts: Vec<&str> = text.as_deref().unwrap_or_default().split('.').collect();
-        let [user, client_id, expires, signed_key] = parts[..] else {
+        let [user, client_id, expires, signed_key, grant, epoch] = parts[..] else {
             return Err(Refused::NoPost);
         };
-        let (Ok(user), Ok(expires_at)) = (user.parse(), expires.parse::<i64>()) else {
+        let numbers = (user.parse(), expires.parse::<i64>(), grant.parse(), epoch.parse());
+        let (Ok(user), Ok(expires_at), Ok(grant), Ok(epoch)) = numbers else {
             return Err(Refused::NoPost);
+        };
+        let signed = Signed {
+            user: UserId(user),
+            grant: GrantId(grant),
+            epoch,
         };
         if signed_key != key || self.now() >= expires_at {
             return Err(Refused::NoPost);
@@ -101,11 +119,16 @@ impl Drive {
         if i64::try_from(length).is_ok_and(|n| n > limit) {
             return Err(Error::TooLarge { limit }.into());
         }
-        let (user, key) = (UserId(user), hash(key));
+        let key = hash(key);
         let size = i64::try_from(length).unwrap_or(i64::MAX);
         self.db()
-            .read((user, key, size), |tx, (user, key, size)| {
-                Box::pin(async move { room(tx, *user, key, *size).await })
+            .read((signed, key, size, self.now()), |tx, (signed, key, size, now)| {
+                Box::pin(async move {
+                    if !holds(tx, *signed, *now).await? {
+                        return Err(Refused::NoPost);
+                    }
+                    Ok(room(tx, signed.user, key, *size).await?)
+                })
             })
             .await?;
         let staged = match length {
@@ -119,7 +142,7 @@ impl Drive {
         };
         Ok(LooseReceiver {
             drive: self.clone(),
-            user,
+            signed,
             client_id: client_id.to_owned(),
             key,
             expires_at,
@@ -152,7 +175,7 @@ impl LooseReceiver {
     pub async fn finish(self) -> Result<Md5, Error> {
         let Self {
             drive,
-            user,
+            signed,
             client_id,
             key,
             expires_at,
@@ -181,7 +204,7 @@ impl LooseReceiver {
         };
         let loose = Loose {
             hash: key.to_vec(),
-            user,
+            user: signed.user,
             client_id,
             blob: content.hash,
             size,
@@ -191,10 +214,13 @@ impl LooseReceiver {
         };
         drive
             .db()
-            .write(loose, |tx, l| {
+            .write((loose, signed, drive.now()), |tx, (l, signed, now)| {
                 Box::pin(async move {
                     let put: Result<(), Error> = async {
                         users::lock(tx, l.user).await?.ok_or(Error::Unauthorized)?;
+                        if !holds(tx, *signed, *now).await? {
+                            return Err(Error::Unauthorized);
+                        }
                         room(tx, l.user, &l.hash, l.size).await?;
                         Ok(rows::put(tx, l).await?)
                     }
@@ -224,6 +250,11 @@ impl Drive {
         }
         self.store(content, Where::Memory(&small.into())).await
     }
+}
+
+async fn holds(tx: &mut Tx<'_>, signed: Signed, now: i64) -> Result<bool, Error> {
+    let grant = grants::get(tx, signed.user, signed.grant).await?;
+    Ok(grant.is_some_and(|g| g.holds(signed.epoch, now)))
 }
 
 /// Refuses what the person has no space for, with all that waits for its name.

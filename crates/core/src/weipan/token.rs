@@ -1,4 +1,5 @@
-//! Tokens of the weipan API: who calls with one, and how long it lives from its last use.
+//! Tokens of the weipan API: who calls with one, and how long it lives from its last use. Each stands under a grant,
+//! by which the person takes them back.
 //! Must not make one; [`super::login`] does.
 
 use std::sync::{
@@ -7,15 +8,21 @@ use std::sync::{
 };
 
 use pantry_db::{Tx, weipan_tokens as rows};
-use pantry_types::{Scope, Scopes, UserId};
+use pantry_types::{GrantId, Scope, Scopes, UserId};
 use quick_cache::sync::Cache;
 
-use crate::{Actor, Drive, Error, auth::hash, keys};
+use crate::{
+    Actor, Drive, Error,
+    auth::{
+        Guess, Origin,
+        ended::{FRESH_MS, Stamp},
+        hash,
+    },
+    keys,
+};
 
 /// Tokens held in memory.
 pub(super) const CACHED: usize = 16_384;
-/// How old what was read may be: what another process ended is dead here within a second.
-const FRESH_MS: i64 = 900;
 /// Seconds between two notes of a use, at most.
 const NOTE_EVERY: i64 = 60;
 
@@ -25,6 +32,8 @@ pub(super) type Tokens = Cache<[u8; 32], Arc<Cached>>;
 pub(super) struct Cached {
     actor: WeipanActor,
     read_at_ms: i64,
+    stamp: Stamp,
+    ends_at: i64,
     used_at: AtomicI64,
     noted_at: AtomicI64,
 }
@@ -37,6 +46,8 @@ pub struct WeipanActor {
     pub user: UserId,
     /// The app.
     pub client_id: Arc<str>,
+    grant: GrantId,
+    epoch: i64,
     scopes: Scopes,
     redirect_uris: Arc<[String]>,
 }
@@ -44,7 +55,14 @@ pub struct WeipanActor {
 impl WeipanActor {
     /// The caller as the drive's operations take it; its writes hold only while the change log's head is this.
     pub fn actor(&self, expected_head: Option<i64>) -> Actor {
-        Actor::weipan(self.user, self.client_id.to_string()).expecting_head(expected_head)
+        Actor::weipan(self.user, self.client_id.to_string())
+            .with_links_of(self.grant, self.epoch)
+            .expecting_head(expected_head)
+    }
+
+    /// The grant that the token stands under, and its epoch.
+    pub(super) fn grant(&self) -> (GrantId, i64) {
+        (self.grant, self.epoch)
     }
 
     /// Whether the app may share.
@@ -78,25 +96,43 @@ impl Drive {
     /// Who calls with this token. It counts as a use.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`]: garbage, unknown, idle for too long, or ended with the password it was made by.
-    pub async fn weipan_authenticate(&self, token: &str) -> Result<WeipanActor, Error> {
+    /// [`Error::Unauthorized`]: garbage, unknown, idle for too long, taken back, or ended with the password it was
+    /// made by; [`Error::TooMany`] in its place after too many of them from one address.
+    pub async fn weipan_authenticate(&self, token: &str, origin: &Origin) -> Result<WeipanActor, Error> {
+        match self.weipan_caller(token, origin).await {
+            Err(Error::Unauthorized) => Err(self.guessed(Guess::Token, origin).unwrap_or(Error::Unauthorized)),
+            known => known,
+        }
+    }
+
+    async fn weipan_caller(&self, token: &str, origin: &Origin) -> Result<WeipanActor, Error> {
         if !is_token(token) {
             return Err(Error::Unauthorized);
         }
         let key = hash(token);
+        let trusted = self.may_trust_memory();
+        let stamp = self.0.auth.ended.stamp();
         let now_ms = self.clock().now_ms();
         let now = now_ms.div_euclid(1000);
         let known = self.0.weipan.tokens.get(&key);
         let cached = match &known {
-            Some(c) if (0..FRESH_MS).contains(&(now_ms - c.read_at_ms)) => Arc::clone(c),
+            Some(c)
+                if trusted
+                    && (0..FRESH_MS).contains(&(now_ms - c.read_at_ms))
+                    && self.0.auth.ended.is_current(c.actor.user, c.stamp) =>
+            {
+                Arc::clone(c)
+            }
             _ => {
-                let read = self.read_token(key, known.as_deref(), now_ms).await?;
+                let read = self.read_token(key, known.as_deref(), now_ms, stamp).await?;
+                self.note_use(read.actor.user, read.actor.grant, now, Some(origin));
                 self.0.weipan.tokens.insert(key, Arc::clone(&read));
                 read
             }
         };
         let idle = self.settings().weipan.token_idle_seconds;
-        if now - cached.used_at.load(Ordering::Acquire) >= idle {
+        let is_over = cached.ends_at > 0 && now >= cached.ends_at;
+        if is_over || now - cached.used_at.load(Ordering::Acquire) >= idle {
             return Err(Error::Unauthorized);
         }
         cached.used_at.fetch_max(now, Ordering::AcqRel);
@@ -117,7 +153,13 @@ impl Drive {
         Ok(cached.actor.clone())
     }
 
-    async fn read_token(&self, key: [u8; 32], known: Option<&Cached>, now_ms: i64) -> Result<Arc<Cached>, Error> {
+    async fn read_token(
+        &self,
+        key: [u8; 32],
+        known: Option<&Cached>,
+        now_ms: i64,
+        stamp: Stamp,
+    ) -> Result<Arc<Cached>, Error> {
         let found = self.db().read(key, |tx, k| Box::pin(live(tx, k))).await?;
         // Another password ends what the old one opened.
         let row = found
@@ -129,10 +171,14 @@ impl Drive {
             actor: WeipanActor {
                 user: row.user,
                 client_id: row.client_id.into(),
+                grant: row.grant,
+                epoch: row.epoch,
                 scopes: row.scopes,
                 redirect_uris: row.redirect_uris.into(),
             },
             read_at_ms: now_ms,
+            stamp,
+            ends_at: row.ends_at,
             used_at: AtomicI64::new(row.used_at.max(seen)),
             noted_at: AtomicI64::new(row.used_at),
         }))

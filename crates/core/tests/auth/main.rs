@@ -24,6 +24,9 @@ macro_rules! on_both {
 mod apps;
 mod codes;
 mod devices;
+mod grant_life;
+mod model;
+mod oidc;
 mod people;
 mod refresh;
 mod tokens;
@@ -54,8 +57,8 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) app: AddedApp,
     pub(crate) alice: SessionActor,
-    _dir: tempfile::TempDir,
-    _pg: Option<pg::TestDatabase>,
+    dir: tempfile::TempDir,
+    pg: Option<pg::TestDatabase>,
 }
 
 impl World {
@@ -69,8 +72,8 @@ impl World {
             clock: drive.1,
             app,
             alice,
-            _dir: dir,
-            _pg: pg,
+            dir,
+            pg,
         }
     }
 
@@ -84,6 +87,16 @@ impl World {
         let pg = pg::fresh_database().await;
         let url = pg.url.clone();
         Self::open(&url, tempfile::tempdir().expect("folder"), Some(pg)).await
+    }
+
+    /// Where the rows are, on PostgreSQL.
+    pub(crate) fn postgres_url(&self) -> &str {
+        &self.pg.as_ref().expect("PostgreSQL").url
+    }
+
+    /// Another process on the same rows and contents: a drive of its own, whose clock stands still.
+    pub(crate) async fn another_node(&self) -> Drive {
+        open_drive(self.postgres_url(), &self.dir, Keys::new([7; 32])).await.0
     }
 
     /// The app, proved.

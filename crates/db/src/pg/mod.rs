@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -19,10 +19,14 @@ use crate::{
     error::{DbError, DbErrorKind},
     fault::{Faults, Point},
     migrate,
+    news::{Listener, Outbox},
     tx::{BoxFut, Outcome, Tx},
     value::Param,
 };
 
+mod line;
+#[cfg(test)]
+mod line_tests;
 #[cfg(test)]
 mod tests;
 
@@ -72,6 +76,15 @@ pub(crate) struct PgDb {
     attempts: u32,
     faults: Faults,
     jitter: Arc<AtomicU64>,
+    config: tokio_postgres::Config,
+    outbox: Arc<Outbox>,
+    line: Mutex<Option<tokio::task::AbortHandle>>,
+}
+
+impl Drop for PgDb {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
 }
 
 impl PgDb {
@@ -86,7 +99,7 @@ impl PgDb {
             config.connect_timeout(Duration::from_secs(10));
         }
         let manager = Manager::from_config(
-            config,
+            config.clone(),
             NoTls,
             ManagerConfig {
                 recycling_method: RecyclingMethod::Fast,
@@ -108,7 +121,50 @@ impl PgDb {
             attempts: options.attempts.max(1),
             faults: options.faults,
             jitter: Arc::new(AtomicU64::new(0)),
+            config,
+            outbox: Arc::default(),
+            line: Mutex::new(None),
         })
+    }
+
+    /// Keeps a line to the other processes, in place of the one that there may be.
+    pub(crate) fn listen(&self, listener: Listener) {
+        let kept = line::keep(self.config.clone(), Arc::clone(&self.outbox), listener);
+        let task = tokio::spawn(kept).abort_handle();
+        let before = self.line.lock().unwrap_or_else(PoisonError::into_inner).replace(task);
+        if let Some(before) = before {
+            before.abort();
+        }
+    }
+
+    /// Tells the other processes soon.
+    pub(crate) fn tell(self: &Arc<Self>, who: Option<pantry_types::UserId>) {
+        self.outbox.put(who);
+        let has_line = self.line.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if !has_line && let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let db = Arc::clone(self);
+            runtime.spawn(async move { db.tell_by_pool().await });
+        }
+    }
+
+    fn hang_up(&self) {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(line) = line {
+            line.abort();
+        }
+    }
+
+    /// Tells what was not told yet, by a connection of the pool: a command keeps no line.
+    async fn tell_by_pool(&self) {
+        let Some(message) = self.outbox.take() else { return };
+        let told = async {
+            let client = self.pool.get().await.map_err(DbError::from)?;
+            client.execute(line::TELL, &[&message]).await?;
+            Ok::<_, DbError>(())
+        };
+        if let Err(e) = told.await {
+            tracing::warn!(error = %e, "other servers were not told that access has ended; they find out within a second");
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -119,6 +175,8 @@ impl PgDb {
         // Fair: whoever asks later waits behind this, and is then refused.
         let all = self.writes.acquire_many(IN_FLIGHT).await;
         self.writes.close();
+        self.hang_up();
+        self.tell_by_pool().await;
         self.pool.close();
         drop(all);
     }

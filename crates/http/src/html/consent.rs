@@ -2,6 +2,7 @@
 //! the answer; what the answer grants is decided elsewhere.
 
 use maud::{Markup, html};
+use pantry_core::auth::Term;
 use pantry_types::Scope;
 
 use super::AppView;
@@ -42,7 +43,7 @@ impl ConsentProblem {
 }
 
 /// The consent page. Posts the hidden fields, `decision` (`allow` or `deny`),
-/// one `scope` per ticked sensitive scope, and `csrf`.
+/// one `scope` per ticked sensitive scope, `term`, and `csrf`.
 #[derive(Clone, Copy)]
 pub struct ConsentView<'a> {
     /// Who asks.
@@ -57,6 +58,8 @@ pub struct ConsentView<'a> {
     pub action: &'a str,
     /// What the handler needs back, as hidden fields (name, value).
     pub hidden: &'a [(&'a str, &'a str)],
+    /// For how long, as it is chosen when the page opens.
+    pub term: Term,
     /// Why the last answer was not taken.
     pub problem: Option<ConsentProblem>,
 }
@@ -84,6 +87,7 @@ pub fn consent(frame: &Frame<'_>, view: &ConsentView<'_>) -> Markup {
                 (form::csrf(frame))
                 @for (name, value) in view.hidden { (form::hidden(name, value)) }
                 (scopes::list(lang, view.scopes, view.sandbox))
+                (form::term(lang, view.term))
                 (form::decision(lang, Msg::ConsentAllow))
             }
             (form::account(frame))

@@ -2,6 +2,7 @@
 //! pages; looking codes up is done elsewhere.
 
 use maud::{Markup, html};
+use pantry_core::auth::Term;
 use pantry_types::Scope;
 
 use super::AppView;
@@ -41,7 +42,7 @@ pub struct DeviceEntryView<'a> {
 }
 
 /// The approval page. Posts the hidden fields, `user_code`, `decision`
-/// (`allow` or `deny`), one `scope` per ticked sensitive scope, and `csrf` to
+/// (`allow` or `deny`), one `scope` per ticked sensitive scope, `term`, and `csrf` to
 /// [`paths::DEVICE`].
 #[derive(Clone, Copy)]
 pub struct DeviceApprovalView<'a> {
@@ -61,6 +62,8 @@ pub struct DeviceApprovalView<'a> {
     pub asked_seconds_ago: u64,
     /// What the handler needs back, as hidden fields (name, value).
     pub hidden: &'a [(&'a str, &'a str)],
+    /// For how long, as it is chosen when the page opens.
+    pub term: Term,
     /// Why the last answer was not taken.
     pub problem: Option<ConsentProblem>,
 }
@@ -158,6 +161,7 @@ pub fn device_approval(frame: &Frame<'_>, view: &DeviceApprovalView<'_>) -> Mark
                 (form::hidden("user_code", view.user_code))
                 @for (name, value) in view.hidden { (form::hidden(name, value)) }
                 (scopes::list(lang, view.scopes, view.sandbox))
+                (form::term(lang, view.term))
                 (form::decision(lang, Msg::DeviceApprove))
             }
             (form::account(frame))

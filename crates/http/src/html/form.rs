@@ -2,6 +2,7 @@
 //! accessible: label, hint and error of a field belong together.
 
 use maud::{Markup, html};
+use pantry_core::auth::Term;
 
 use super::AppView;
 use super::format;
@@ -122,6 +123,29 @@ pub(super) fn account(frame: &Frame<'_>) -> Markup {
                     (csrf(frame))
                     (hidden("next", frame.path_and_query))
                     button.link type="submit" { (Msg::ConsentSwitch.text(lang)) }
+                }
+            }
+        }
+    }
+}
+
+/// For how long the answer holds (field `term`).
+pub(super) fn term(lang: Lang, chosen: Term) -> Markup {
+    html! {
+        fieldset.scopes {
+            legend { (Msg::TermTitle.text(lang)) }
+            p.hint #term-hint { (Msg::TermHint.text(lang)) }
+            @for term in Term::ALL {
+                @let id = format!("term-{}", term.as_str());
+                @let words = match term {
+                    Term::UntilRevoked => Msg::TermUntilRevoked,
+                    Term::Month => Msg::TermMonth,
+                    Term::Hour => Msg::TermHour,
+                };
+                div.choice {
+                    input #(id) type="radio" name="term" value=(term.as_str())
+                        checked[term == chosen] aria-describedby="term-hint";
+                    label for=(id) { (words.text(lang)) }
                 }
             }
         }

@@ -2,11 +2,12 @@
 //! people and apps; never part of a shipped binary.
 
 use maud::Markup;
+use pantry_core::auth::Term;
 use pantry_types::Scope;
 
 use super::AppView;
-use super::consent::{ConsentProblem, ConsentView, ReturnTo, consent};
 use super::apps::{AppsNote, AppsView, GrantView, apps};
+use super::consent::{ConsentProblem, ConsentView, ReturnTo, consent};
 use super::device::{
     DeviceApprovalView, DeviceEntryView, DeviceOutcome, DeviceProblem, device_approval, device_done, device_entry,
 };
@@ -15,8 +16,8 @@ use super::home::{HomeView, Space, home, welcome};
 use super::lang::Lang;
 use super::layout::Frame;
 use super::login::{LoginProblem, LoginView, login, signed_out};
-use super::setup::{SetupClosed, SetupProblem, SetupView, setup, setup_closed};
 use super::password::{PasswordProblem, PasswordView, password, password_closed};
+use super::setup::{SetupClosed, SetupProblem, SetupView, setup, setup_closed};
 use super::share::{ClosedView, Preview, ShareView, closed, share};
 
 /// The texts that come from outside, by kind.
@@ -194,7 +195,6 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
     };
     put("home-unlimited", home(&signed_in("/"), &unlimited));
 
-    let authorize = "/oauth/authorize?client_id=1000000001&state=a%20b&scope=files.app_data";
     let grant = GrantView {
         id: 12,
         app: outside.app,
@@ -248,6 +248,7 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
     put("password-expired", new_password(Some(PasswordProblem::FormExpired)));
     put("password-closed", password_closed(&at("/")));
 
+    let authorize = "/oauth/authorize?client_id=1000000001&state=a%20b&scope=files.app_data";
     let asked = ConsentView {
         app,
         scopes: &sandboxed,
@@ -255,6 +256,7 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
         return_to: ReturnTo::Site(outside.host),
         action: "/oauth/authorize",
         hidden: &[("request", "cmVxdWVzdA")],
+        term: Term::UntilRevoked,
         problem: None,
     };
     put("consent", consent(&signed_in(authorize), &asked));
@@ -268,6 +270,7 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
         app: AppView { home_host: None, ..app },
         scopes: &[Scope::FilesWriteAll],
         return_to: ReturnTo::App("com.example.photos"),
+        term: Term::Hour,
         problem: Some(ConsentProblem::Nothing),
         ..asked
     };
@@ -315,6 +318,7 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
         agent: Some(outside.agent),
         asked_seconds_ago: 75,
         hidden: &[],
+        term: Term::UntilRevoked,
         problem: None,
     };
     put("device-approve", device_approval(&signed_in(device), &approval));

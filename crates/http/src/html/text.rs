@@ -186,6 +186,12 @@ messages! {
     ConsentSensitiveOnlyHint => zh "只有你勾选的才会给它。", en "It gets only what you tick.";
     ConsentAllow => zh "允许", en "Allow";
     ConsentDeny => zh "拒绝", en "Deny";
+    TermTitle => zh "允许多久", en "For how long";
+    TermUntilRevoked => zh "直到我取消授权", en "Until I revoke it";
+    TermMonth => zh "30 天", en "30 days";
+    TermHour => zh "1 小时", en "One hour";
+    TermHint => zh "到时间后，它的访问权限会自动收回。你也可以随时提前取消。",
+        en "When the time is up, its access ends by itself. You can also revoke it earlier at any time.";
     ConsentNothing => zh "请至少勾选一项权限，或者选择拒绝。",
         en "Tick at least one permission, or choose Deny.";
 
@@ -297,15 +303,15 @@ phrases! {
         en "That password is too short. Use at least {count} characters.";
     home_hello(name: &str) => zh "你好，{name}", en "Hello, {name}";
     home_percent(percent: u64) => zh "已用 {percent}%", en "{percent}% used";
+    apps_end(app: &str) => zh "收回“{app}”的权限", en "Take access back from “{app}”";
+    more_than(size: &str) => zh "超过 {size}", en "more than {size}";
+    password_title(account: &str) => zh "给“{account}”设置新密码", en "A new password for “{account}”";
     share_by(owner: &str, size: &str) => zh "{owner} 分享 · {size}", en "Shared by {owner} · {size}";
     consent_title(app: &str) => zh "“{app}”想访问你的网盘", en "“{app}” wants to use your drive";
     device_approve_title(app: &str) => zh "允许“{app}”连接？", en "Connect “{app}”?";
     device_approved(app: &str) => zh "“{app}”现在可以使用你允许的权限了。",
         en "“{app}” can now do what you allowed.";
 }
-    apps_end(app: &str) => zh "收回“{app}”的权限", en "Take access back from “{app}”";
-    more_than(size: &str) => zh "超过 {size}", en "more than {size}";
-    password_title(account: &str) => zh "给“{account}”设置新密码", en "A new password for “{account}”";
 
 /// Sign-in is closed for a while.
 pub(super) fn login_throttled(lang: Lang, wait: u64) -> String {
@@ -327,12 +333,6 @@ pub(super) fn device_throttled(lang: Lang, wait: u64) -> String {
     }
 }
 
-/// What to do about too many attempts.
-pub(super) fn too_many_next(lang: Lang, wait: u64) -> String {
-    let wait = format::minutes(lang, wait);
-    match lang {
-        Lang::Zh => format!("请 {wait}后再试。"),
-        Lang::En => format!("Try again in {wait}."),
 /// A span that something lasts yet, roughly.
 pub(super) fn within(lang: Lang, seconds: u64) -> String {
     let (count, zh, en) = match seconds {
@@ -347,5 +347,11 @@ pub(super) fn within(lang: Lang, seconds: u64) -> String {
     }
 }
 
+/// What to do about too many attempts.
+pub(super) fn too_many_next(lang: Lang, wait: u64) -> String {
+    let wait = format::minutes(lang, wait);
+    match lang {
+        Lang::Zh => format!("请 {wait}后再试。"),
+        Lang::En => format!("Try again in {wait}."),
     }
 }

@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 use pantry_core::{
     Drive,
-    auth::{App, Client, OAuthCode, OAuthError},
+    auth::{App, Client, Guess, OAuthCode, OAuthError, Origin},
 };
 use percent_encoding::percent_decode_str;
 
@@ -19,16 +19,18 @@ struct Credentials {
 }
 
 /// The client, proved.
-pub(super) async fn prove(drive: &Drive, headers: &HeaderMap, form: &Form) -> Result<Client, Refusal> {
+pub(super) async fn prove(drive: &Drive, headers: &HeaderMap, form: &Form, origin: &Origin) -> Result<Client, Refusal> {
     let c = credentials(headers, form)?;
     let proved = drive.authenticate_client(&c.client_id, c.secret.as_deref()).await;
+    let proved = drive.with_guess_counted(Guess::Client(&c.client_id), origin, proved);
     proved.map_err(|error| Refusal::OAuth { error, basic: c.basic })
 }
 
 /// The app, where its secret is optional.
-pub(super) async fn identify(drive: &Drive, headers: &HeaderMap, form: &Form) -> Result<App, Refusal> {
+pub(super) async fn identify(drive: &Drive, headers: &HeaderMap, form: &Form, origin: &Origin) -> Result<App, Refusal> {
     let c = credentials(headers, form)?;
     let known = drive.identify_client(&c.client_id, c.secret.as_deref()).await;
+    let known = drive.with_guess_counted(Guess::Client(&c.client_id), origin, known);
     known.map_err(|error| Refusal::OAuth { error, basic: c.basic })
 }
 

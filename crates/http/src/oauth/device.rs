@@ -8,11 +8,11 @@ use axum::{
 use http::{StatusCode, Uri};
 use pantry_core::{
     Drive, Error,
-    auth::{DeviceAsk, DeviceProblem, SessionActor},
+    auth::{DeviceAsk, DeviceProblem, SessionActor, Term},
 };
 use pantry_types::Scope;
 
-use super::authorize::{app_view, sandbox, ticked};
+use super::authorize::{app_view, consent_of, sandbox};
 use crate::{
     envelope::Failure,
     html::{
@@ -78,7 +78,13 @@ fn check(drive: &Drive, session: &SessionActor, ask: &DeviceAsk) -> String {
     drive.form_token(session, &format!("device\n{}", ask.fingerprint()))
 }
 
-fn approval(visitor: &Visitor, session: &SessionActor, ask: &DeviceAsk, problem: Option<ConsentProblem>) -> Response {
+fn approval(
+    visitor: &Visitor,
+    session: &SessionActor,
+    ask: &DeviceAsk,
+    term: Term,
+    problem: Option<ConsentProblem>,
+) -> Response {
     let drive = visitor.drive();
     let (csrf, here) = (visitor.csrf(), here(&ask.user_code));
     let check = check(drive, session, ask);
@@ -92,6 +98,7 @@ fn approval(visitor: &Visitor, session: &SessionActor, ask: &DeviceAsk, problem:
         agent: Some(ask.agent.as_str()).filter(|a| !a.is_empty()),
         asked_seconds_ago: u64::try_from(drive.now() - ask.asked_at).unwrap_or(0),
         hidden: &[("check", &check)],
+        term,
         problem,
     };
     let status = if problem.is_some() {
@@ -128,16 +135,16 @@ pub(super) async fn answer(visitor: Visitor, request: Request) -> Result<Respons
     };
     let decision = field(&form, "decision");
     if decision.is_empty() {
-        return Ok(approval(&visitor, session, &ask, None));
+        return Ok(approval(&visitor, session, &ask, Term::default(), None));
     }
-    if !Drive::is_form_token(&check(drive, session, &ask), field(&form, "check")) {
-        // Another device than the one that was shown.
-        return Ok(approval(&visitor, session, &ask, Some(ConsentProblem::FormExpired)));
-    }
+    // Another device than the one that was shown, or a time that was not.
+    let right = Drive::is_form_token(&check(drive, session, &ask), field(&form, "check"));
+    let Some(consent) = consent_of(&form).filter(|_| right) else {
+        let problem = Some(ConsentProblem::FormExpired);
+        return Ok(approval(&visitor, session, &ask, Term::default(), problem));
+    };
     let (done, outcome) = if decision == "allow" {
-        let approved = drive
-            .approve_device(session, &ask, ticked(&form), &visitor.origin)
-            .await;
+        let approved = drive.approve_device(session, &ask, consent, &visitor.origin).await;
         (approved, DeviceOutcome::Approved(&ask.app.name))
     } else {
         let denied = drive.deny_device(session, &ask, &visitor.origin).await;
@@ -149,7 +156,10 @@ pub(super) async fn answer(visitor: Visitor, request: Request) -> Result<Respons
             let page = device_done(&visitor.frame(paths::DEVICE, &csrf), outcome);
             Ok(visitor.page(StatusCode::OK, page, &[]))
         }
-        Ok(false) => Ok(approval(&visitor, session, &ask, Some(ConsentProblem::Nothing))),
+        Ok(false) => {
+            let problem = Some(ConsentProblem::Nothing);
+            Ok(approval(&visitor, session, &ask, consent.term, problem))
+        }
         Err(e) => Ok(failed(&visitor, &user_code, e)),
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn device_code(
     let origin = token::origin(address, &request);
     let headers = request.headers().clone();
     let form = read::form(request).await?;
-    let app = client::identify(state.drive(), &headers, &form).await?;
+    let app = client::identify(state.drive(), &headers, &form, &origin).await?;
     for resource in form.resources() {
         state.drive().check_resource(resource)?;
     }

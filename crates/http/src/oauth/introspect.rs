@@ -9,16 +9,21 @@ use serde_json::json;
 
 use super::{
     answer::{Refusal, json as answer},
-    client, read,
+    client, read, token,
 };
-use crate::state::AppState;
+use crate::{request::ClientAddress, state::AppState};
 
 /// Tells a client what its token is good for. `token_type_hint` is not needed: a token tells its type itself.
-pub(super) async fn introspect(State(state): State<AppState>, request: Request) -> Result<Response, Refusal> {
+pub(super) async fn introspect(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    request: Request,
+) -> Result<Response, Refusal> {
     let drive = state.drive();
+    let origin = token::origin(address, &request);
     let headers = request.headers().clone();
     let form = read::form(request).await?;
-    let client = client::prove(drive, &headers, &form).await?;
+    let client = client::prove(drive, &headers, &form, &origin).await?;
     let Some(live) = drive.introspect(&client, form.need("token")?).await? else {
         return Ok(answer(StatusCode::OK, &json!({"active": false})));
     };

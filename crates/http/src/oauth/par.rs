@@ -10,19 +10,24 @@ use serde_json::json;
 
 use super::{
     answer::{self, Refusal},
-    authorize, client, read,
+    authorize, client, read, token,
 };
-use crate::{state::AppState, visitor::encoded};
+use crate::{request::ClientAddress, state::AppState, visitor::encoded};
 
 /// What proves the client, and is no part of the request.
 const PROOF: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 
 /// Checks a request as `/oauth/authorize` would, and keeps it.
-pub(super) async fn par(State(state): State<AppState>, request: Request) -> Result<Response, Refusal> {
+pub(super) async fn par(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    request: Request,
+) -> Result<Response, Refusal> {
     let drive = state.drive();
+    let origin = token::origin(address, &request);
     let headers = request.headers().clone();
     let form = read::form(request).await?;
-    let client = client::prove(drive, &headers, &form).await?;
+    let client = client::prove(drive, &headers, &form, &origin).await?;
     if form.get("request_uri")?.is_some() {
         return Err(Refusal::malformed(
             "request_uri cannot be pushed; send the parameters themselves",

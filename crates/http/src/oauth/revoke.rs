@@ -21,7 +21,7 @@ pub(super) async fn revoke(
     let origin = token::origin(address, &request);
     let headers = request.headers().clone();
     let form = read::form(request).await?;
-    let client = client::prove(state.drive(), &headers, &form).await?;
+    let client = client::prove(state.drive(), &headers, &form, &origin).await?;
     let token = form.need("token")?;
     state.drive().revoke_token(&client, token, &origin).await?;
     Ok(json(StatusCode::OK, &serde_json::json!({})))

@@ -30,7 +30,7 @@ pub(super) async fn token(
     let headers = request.headers().clone();
     let form = read::form(request).await?;
     let grant = form.need("grant_type")?;
-    let client = client::prove(drive, &headers, &form).await?;
+    let client = client::prove(drive, &headers, &form, &origin).await?;
     for resource in form.resources() {
         drive.check_resource(resource)?;
     }

@@ -13,8 +13,8 @@ use pantry_core::Error;
 use pantry_types::Scope;
 use serde_json::json;
 
-use super::{answer, answer::Refusal, read};
-use crate::{envelope::Failure, request::Context, state::AppState};
+use super::{answer, answer::Refusal, read, token};
+use crate::{envelope::Failure, request::{ClientAddress, Context}, state::AppState};
 
 fn challenge(status: StatusCode, error: Option<&str>, description: &str) -> Response {
     let mut body = json!({"error": error.unwrap_or("invalid_request"), "error_description": description});
@@ -46,13 +46,18 @@ fn of_header(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
 }
 
 /// Tells who the person is. The token comes in the header, or by POST in the body (RFC 6750, section 2.2).
-pub(super) async fn userinfo(State(state): State<AppState>, request: Request) -> Result<Response, Refusal> {
+pub(super) async fn userinfo(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let origin = token::origin(address, &request);
     let in_header = of_header(request.headers())?;
     let is_post = request.method() == Method::POST;
     let context = request.extensions().get::<Context>().cloned();
     let form = read::form(request).await?;
     let in_body = form.get("access_token")?.filter(|_| is_post).map(str::to_owned);
-    let token = match (in_header, in_body) {
+    let shown = match (in_header, in_body) {
         (Some(_), Some(_)) => return Err(Refusal::malformed("the token was sent twice; send it in the header")),
         (Some(token), None) | (None, Some(token)) => token,
         (None, None) => {
@@ -62,7 +67,7 @@ pub(super) async fn userinfo(State(state): State<AppState>, request: Request) ->
     };
     let drive = state.drive();
     let dead = "the access token is unknown, expired or revoked";
-    let caller = match drive.authenticate(&token).await {
+    let caller = match drive.authenticate_from(&shown, &origin).await {
         Ok(caller) => caller,
         Err(Error::Unauthorized) => return Ok(challenge(StatusCode::UNAUTHORIZED, Some("invalid_token"), dead)),
         Err(e) => return Err(Failure::from(e).into()),

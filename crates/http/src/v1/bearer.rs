@@ -5,10 +5,17 @@ use std::{marker::PhantomData, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use http::{header::AUTHORIZATION, request::Parts};
-use pantry_core::{Actor, Error, auth::TokenActor};
+use pantry_core::{
+    Actor, Error,
+    auth::{Origin, TokenActor},
+};
 use pantry_types::Scope;
 
-use crate::{envelope::Failure, request::Context, state::AppState};
+use crate::{
+    envelope::Failure,
+    request::{ClientAddress, Context},
+    state::AppState,
+};
 
 /// An app with a good token that keeps to its rate.
 #[derive(Clone, Debug)]
@@ -25,8 +32,10 @@ impl FromRequestParts<AppState> for Bearer {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
+        let Ok(address) = ClientAddress::from_request_parts(parts, state).await;
+        let origin = Origin::new(Some(address.0), "");
         let token = token_of(parts)?;
-        let caller = state.drive().authenticate(token).await?;
+        let caller = state.drive().authenticate_from(token, &origin).await?;
         if let Some(context) = parts.extensions.get::<Context>() {
             context.set_user(caller.user);
         }

@@ -134,16 +134,17 @@ async fn serve(state: &AppState, request: Request) -> Response {
         .get(USER_AGENT)
         .and_then(|v| v.to_str().ok())
         .unwrap_or("");
+    let origin = Origin::new(Some(address), agent);
     let response = match method.run {
         Run::Open(run) => {
             let open = Open {
                 state: state.clone(),
-                origin: Origin::new(Some(address), agent),
+                origin,
                 sent,
             };
             answer(method, run(&open).await, None)
         }
-        Run::Read(_) | Run::Write(_) => match authenticate(state, &parts, &sent).await {
+        Run::Read(_) | Run::Write(_) => match authenticate(state, &parts, &sent, &origin).await {
             Ok(caller) => {
                 let since = args::dologid(&sent);
                 let call = Call {
@@ -161,10 +162,10 @@ async fn serve(state: &AppState, request: Request) -> Response {
     response
 }
 
-async fn authenticate(state: &AppState, parts: &Parts, sent: &Sent) -> Result<WeipanActor, Fault> {
+async fn authenticate(state: &AppState, parts: &Parts, sent: &Sent, origin: &Origin) -> Result<WeipanActor, Fault> {
     let token = sent.text("token").filter(|t| !t.is_empty());
     let token = token.ok_or_else(|| Fault::new(Cause::Token, "token is missing; call get_token for one"))?;
-    let caller = state.drive().weipan_authenticate(token).await?;
+    let caller = state.drive().weipan_authenticate(token, origin).await?;
     if let Some(context) = parts.extensions.get::<Context>() {
         context.set_user(caller.user);
     }

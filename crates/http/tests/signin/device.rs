@@ -5,7 +5,7 @@ use pantry_testkit::Person;
 
 use crate::browser::{Answer, Browser, World};
 
-async fn start(w: &World) -> serde_json::Value {
+pub(super) async fn start(w: &World) -> serde_json::Value {
     // As the document has it: no secret.
     let form = [
         ("client_id", w.app.client_id.as_str()),

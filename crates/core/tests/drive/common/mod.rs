@@ -197,12 +197,16 @@ impl Home {
                             id,
                             client_id: client_id.clone(),
                             scopes: *scopes,
+                            lasting: *scopes,
                             sandbox: NodeId(0),
                             epoch: 1,
                             share_enabled: false,
                             created_at: NOW,
                             last_used_at: 0,
+                            last_address: String::new(),
                             revoked_at: 0,
+                            expires_at: 0,
+                            weipan_at: 0,
                         };
                         grants::insert(tx, &grant).await?;
                         Ok(id)

@@ -43,7 +43,7 @@ pub async fn get_token(open: &Open) -> Result<Done, Fault> {
         signature: args::required(sent, "signature")?,
     };
     let drive = open.state.drive();
-    let app = drive.weipan_app(asked).await?;
+    let app = drive.weipan_app(asked, &open.origin).await?;
     let key = rate_key((app.client_id(), &asked.account.trim().to_lowercase()));
     open.state.weipan().count(key, drive.clock().now_ms())?;
     let by_directory = sent.text("app_type") == Some("sinat");

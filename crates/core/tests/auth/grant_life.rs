@@ -1,0 +1,432 @@
+//! A grant's life: for how long it holds, what dies with it, and how others hear of it.
+
+use std::time::Duration;
+
+use pantry_core::{
+    Drive, Error,
+    auth::{Consent, DeviceAddress, DeviceRequest, OAuthCode, OAuthError, Term, TokenAnswer},
+    downloads::Link,
+    files::{FolderRef, OnConflict},
+    uploads::{Declared, Precreated},
+};
+use pantry_types::{Md5, Name, NodeId, Scopes};
+
+use crate::{CALLBACK, World, from, here, refused};
+
+on_both! {
+    consent_for_an_hour_ends_with_it_refresh_included
+    consent_for_a_month_ends_with_it_however_often_it_is_refreshed
+    a_device_let_in_for_an_hour_is_out_after_it
+    a_later_consent_never_shortens_an_earlier_one
+    an_ended_grant_that_is_given_anew_brings_nothing_back
+    an_ended_grant_is_swept_and_noted
+    scopes_for_a_time_leave_the_grant_with_it
+    a_grant_nobody_used_for_180_days_ends
+    a_grant_in_use_stays
+    last_use_has_its_address
+    uploads_and_links_die_with_the_grant
+    uploads_and_links_die_with_the_hour
+    bad_tokens_are_limited_by_address_and_good_ones_are_not
+    guesses_at_codes_and_refresh_tokens_are_limited
+    an_app_takes_only_so_many_waiting_devices_from_an_address
+}
+
+const SCOPE: &str = "user.read files.app_data";
+
+async fn pair_for(w: &World, scope: &str, term: Term) -> TokenAnswer {
+    let asked = w.asked(&w.request(scope)).await.expect("asked");
+    let consent = Consent {
+        ticked: Scopes::all(),
+        term,
+    };
+    let code = w.drive.approve(&w.alice, &asked, consent, &here()).await;
+    let code = code.expect("approved").expect("a code");
+    w.exchange(code.expose()).await.expect("a pair")
+}
+
+async fn is_dead(w: &World, pair: &TokenAnswer) -> bool {
+    let opens = w.opens(pair.access_token.expose()).await;
+    let refreshed = w.refresh(pair.refresh_token.expose(), None).await;
+    !opens && refreshed.is_err_and(|e| e.code() == Some(OAuthCode::InvalidGrant))
+}
+
+async fn consent_for_an_hour_ends_with_it_refresh_included(w: World) {
+    let pair = pair_for(&w, SCOPE, Term::Hour).await;
+    assert_eq!(pair.expires_in, 3_600, "not the two hours of an access token");
+    w.clock.advance(1_800);
+    let next = w.refresh(pair.refresh_token.expose(), None).await.expect("refreshed");
+    assert_eq!(next.expires_in, 1_800);
+    let again = w.refresh(pair.refresh_token.expose(), None).await.expect("the same");
+    assert_eq!(again.expires_in, 1_800, "the lost answer says the same");
+    w.clock.advance(1_799);
+    assert!(w.opens(next.access_token.expose()).await);
+    w.clock.advance(1);
+    assert!(is_dead(&w, &next).await);
+}
+
+async fn consent_for_a_month_ends_with_it_however_often_it_is_refreshed(w: World) {
+    let mut pair = pair_for(&w, SCOPE, Term::Month).await;
+    assert_eq!(pair.expires_in, 7_200);
+    for _ in 0..29 {
+        w.clock.advance(86_400);
+        pair = w.refresh(pair.refresh_token.expose(), None).await.expect("refreshed");
+    }
+    w.clock.advance(86_400 - 1);
+    assert!(
+        w.refresh(pair.refresh_token.expose(), None)
+            .await
+            .is_ok_and(|p| p.expires_in == 1)
+    );
+    w.clock.advance(1);
+    assert!(is_dead(&w, &pair).await);
+}
+
+async fn a_device_let_in_for_an_hour_is_out_after_it(w: World) {
+    let client = w.client().await;
+    let d = w
+        .drive
+        .start_device(client.app(), &DeviceRequest::default(), &here())
+        .await
+        .expect("started");
+    let ask = w
+        .drive
+        .find_device(&w.alice, &d.user_code, &here())
+        .await
+        .expect("found");
+    let consent = Consent {
+        ticked: Scopes::all(),
+        term: Term::Hour,
+    };
+    assert!(
+        w.drive
+            .approve_device(&w.alice, &ask, consent, &here())
+            .await
+            .expect("approved")
+    );
+    w.clock.advance(100);
+    let code = d.device_code.expose();
+    let at = DeviceAddress::Standard;
+    let pair = w
+        .drive
+        .poll_device(client.app(), code, None, at)
+        .await
+        .expect("fetched");
+    assert_eq!(pair.expires_in, 3_500);
+    w.clock.advance(3_500);
+    assert!(is_dead(&w, &pair).await);
+}
+
+async fn a_later_consent_never_shortens_an_earlier_one(w: World) {
+    let lasting = pair_for(&w, SCOPE, Term::UntilRevoked).await;
+    let hour = pair_for(&w, SCOPE, Term::Hour).await;
+    assert_eq!(w.grant().await.expires_at, 0);
+    w.clock.advance(3_600);
+    assert!(is_dead(&w, &hour).await);
+    assert!(w.opens(lasting.access_token.expose()).await);
+    assert!(w.refresh(lasting.refresh_token.expose(), None).await.is_ok());
+}
+
+async fn an_ended_grant_that_is_given_anew_brings_nothing_back(w: World) {
+    let wide = pair_for(&w, "user.read files.app_data files.read_all", Term::Hour).await;
+    let epoch = w.grant().await.epoch;
+    w.clock.advance(3_600);
+    // No janitor came in between.
+    let new = pair_for(&w, SCOPE, Term::UntilRevoked).await;
+    let grant = w.grant().await;
+    assert_eq!((grant.epoch, grant.expires_at), (epoch + 1, 0));
+    assert_eq!(grant.scopes.to_string(), SCOPE, "what had ended is not back");
+    assert_eq!(grant.created_at, w.drive.now());
+    assert!(w.opens(new.access_token.expose()).await);
+    assert!(is_dead(&w, &wide).await);
+}
+
+async fn an_ended_grant_is_swept_and_noted(w: World) {
+    let pair = pair_for(&w, SCOPE, Term::Hour).await;
+    w.clock.advance(3_599);
+    assert_eq!(w.drive.sweep_auth(w.drive.now()).await.expect("swept").grants, 0);
+    w.clock.advance(1);
+    assert_eq!(w.drive.sweep_auth(w.drive.now()).await.expect("swept").grants, 1);
+    let grant = w.grant().await;
+    assert!(grant.revoked_at > 0 && grant.scopes.is_empty());
+    assert!(w.events().await.contains(&"grant_ended".to_owned()));
+    assert!(is_dead(&w, &pair).await);
+    assert_eq!(
+        w.drive.sweep_auth(w.drive.now()).await.expect("swept").grants,
+        0,
+        "once"
+    );
+}
+
+async fn scopes_for_a_time_leave_the_grant_with_it(w: World) {
+    pair_for(&w, SCOPE, Term::UntilRevoked).await;
+    let wide = pair_for(&w, "user.read files.read_all", Term::Hour).await;
+    assert!(w.grant().await.scopes.contains(pantry_types::Scope::FilesReadAll));
+    assert_eq!(w.grant().await.lasting.to_string(), SCOPE);
+    w.clock.advance(3_600);
+    assert_eq!(w.drive.sweep_auth(w.drive.now()).await.expect("swept").terms, 1);
+    let grant = w.grant().await;
+    assert_eq!((grant.scopes.to_string().as_str(), grant.revoked_at), (SCOPE, 0));
+    assert!(is_dead(&w, &wide).await);
+}
+
+async fn a_grant_nobody_used_for_180_days_ends(w: World) {
+    pair_for(&w, SCOPE, Term::UntilRevoked).await;
+    w.clock.advance(180 * 86_400);
+    assert_eq!(w.drive.sweep_auth(w.drive.now()).await.expect("swept").grants, 0);
+    w.clock.advance(1);
+    assert_eq!(w.drive.sweep_auth(w.drive.now()).await.expect("swept").grants, 1);
+    assert!(w.grant().await.revoked_at > 0);
+}
+
+async fn a_grant_in_use_stays(w: World) {
+    let mut pair = pair_for(&w, SCOPE, Term::UntilRevoked).await;
+    for _ in 0..20 {
+        w.clock.advance(20 * 86_400);
+        pair = w.refresh(pair.refresh_token.expose(), None).await.expect("refreshed");
+        assert!(w.opens(pair.access_token.expose()).await);
+        assert_eq!(w.drive.sweep_auth(w.drive.now()).await.expect("swept").grants, 0);
+    }
+}
+
+async fn last_use_has_its_address(w: World) {
+    let pair = w.pair().await;
+    w.clock.advance(5);
+    let token = pair.access_token.expose();
+    w.drive
+        .authenticate_from(token, &from("198.51.100.7"))
+        .await
+        .expect("opens");
+    w.drive.flush_last_used().await.expect("written");
+    let grant = w.grant().await;
+    assert_eq!(
+        (grant.last_address.as_str(), grant.last_used_at),
+        ("198.51.100.7", w.drive.now())
+    );
+}
+
+/// An upload that waits for its part, and a link to a file, both of the app's.
+async fn upload_and_link(w: &World, pair: &TokenAnswer) -> (String, Link) {
+    let actor = w
+        .drive
+        .authenticate(pair.access_token.expose())
+        .await
+        .expect("opens")
+        .actor();
+    let declared = |name: &str, size| Declared {
+        name: Name::parse(name).expect("a name"),
+        size,
+        md5: Md5([7; 16]),
+        mime: None,
+        on_conflict: OnConflict::Fail,
+    };
+    let mut empty = declared("empty.txt", 0);
+    empty.md5 = "d41d8cd98f00b204e9800998ecf8427e".parse().expect("MD5 of nothing");
+    let here = || FolderRef::Path(None);
+    let Precreated::Instant(file) = w.drive.precreate(&actor, here(), empty).await.expect("made") else {
+        panic!("an empty file is instant");
+    };
+    let begun = w.drive.precreate(&actor, here(), declared("film.mp4", 9)).await;
+    let Precreated::Session { upload_id, .. } = begun.expect("begun") else {
+        panic!("nobody has this content");
+    };
+    let link = w.drive.link(&actor, NodeId(file.id.0), None).await.expect("a link");
+    (upload_id, link)
+}
+
+async fn open(drive: &Drive, link: &Link) -> Result<(), Error> {
+    let (claim, signature) = link.path.trim_start_matches("/d/").split_once("?sig=").expect("signed");
+    drive.open_link(claim, signature).await.map(drop)
+}
+
+async fn uploads_and_links_die_with_the_grant(w: World) {
+    let pair = w.pair().await;
+    let (upload, link) = upload_and_link(&w, &pair).await;
+    assert!(open(&w.drive, &link).await.is_ok());
+    assert!(w.drive.upload_progress(&upload).await.is_ok());
+    w.drive
+        .revoke_grant(&w.alice, &w.app.client_id, &here())
+        .await
+        .expect("revoked");
+    // The clock stood still.
+    assert!(matches!(open(&w.drive, &link).await, Err(Error::Forbidden(_))));
+    assert!(matches!(w.drive.upload_progress(&upload).await, Err(Error::NoUpload)));
+    // Nor do they come back with a new consent.
+    w.pair().await;
+    assert!(open(&w.drive, &link).await.is_err());
+    assert!(w.drive.upload_progress(&upload).await.is_err());
+}
+
+async fn uploads_and_links_die_with_the_hour(w: World) {
+    let pair = pair_for(&w, SCOPE, Term::Hour).await;
+    w.clock.advance(3_500);
+    let (upload, link) = upload_and_link(&w, &pair).await;
+    w.clock.advance(99);
+    assert!(open(&w.drive, &link).await.is_ok());
+    assert!(w.drive.upload_progress(&upload).await.is_ok());
+    w.clock.advance(1);
+    assert!(matches!(open(&w.drive, &link).await, Err(Error::Forbidden(_))));
+    assert!(matches!(w.drive.upload_progress(&upload).await, Err(Error::NoUpload)));
+}
+
+async fn bad_tokens_are_limited_by_address_and_good_ones_are_not(w: World) {
+    let pair = w.pair().await;
+    let good = pair.access_token.expose();
+    let bad = w.pair().await;
+    let client = w.client().await;
+    w.drive
+        .revoke_token(&client, bad.access_token.expose(), &here())
+        .await
+        .expect("revoked");
+    let attacker = from("2001:db8:1:2::1");
+    let neighbour = from("2001:db8:1:2:ffff::9");
+    for n in 0..120 {
+        let token = if n % 2 == 0 {
+            bad.access_token.expose()
+        } else {
+            "garbage"
+        };
+        let tried = w.drive.authenticate_from(token, &attacker).await;
+        assert!(matches!(tried, Err(Error::Unauthorized)), "{n}");
+    }
+    // The whole /64 is one caller.
+    for origin in [&attacker, &neighbour] {
+        let tried = w.drive.authenticate_from(bad.access_token.expose(), origin).await;
+        assert!(matches!(tried, Err(Error::TooMany { retry_after: 1..=60 })));
+    }
+    // What is right is taken, read anew or not, from there too.
+    for _ in 0..2 {
+        assert!(w.drive.authenticate_from(good, &neighbour).await.is_ok());
+    }
+    let elsewhere = w.drive.authenticate_from("garbage", &from("2001:db8:1:3::1")).await;
+    assert!(matches!(elsewhere, Err(Error::Unauthorized)));
+    w.clock.advance(60);
+    let tried = w.drive.authenticate_from("garbage", &attacker).await;
+    assert!(matches!(tried, Err(Error::Unauthorized)));
+}
+
+async fn guesses_at_codes_and_refresh_tokens_are_limited(w: World) {
+    let pair = w.pair().await;
+    let code = w.code().await;
+    let client = w.client().await;
+    let (drive, attacker) = (&w.drive, from("203.0.113.5"));
+    for n in 0..60 {
+        let tried = drive
+            .exchange_code(&client, "guess", Some(CALLBACK), None, &attacker)
+            .await;
+        assert_eq!(refused(tried), OAuthCode::InvalidGrant, "{n}");
+        let tried = drive.refresh(&client, "guess", None, &attacker).await;
+        assert_eq!(refused(tried), OAuthCode::InvalidGrant, "{n}");
+    }
+    let tried = drive.refresh(&client, "guess", None, &attacker).await;
+    assert!(matches!(
+        tried,
+        Err(OAuthError::Drive(Error::TooMany { retry_after: 1..=60 }))
+    ));
+    let tried = drive.exchange_code(&client, "guess", None, None, &attacker).await;
+    assert!(matches!(tried, Err(OAuthError::Drive(Error::TooMany { .. }))));
+    // A good caller beside the bad one.
+    let got = drive
+        .exchange_code(&client, &code, Some(CALLBACK), None, &attacker)
+        .await;
+    assert!(got.is_ok());
+    let got = drive
+        .refresh(&client, pair.refresh_token.expose(), None, &attacker)
+        .await;
+    assert!(got.is_ok());
+}
+
+async fn an_app_takes_only_so_many_waiting_devices_from_an_address(w: World) {
+    let client = w.client().await;
+    let (tv, home) = (DeviceRequest::default(), from("2001:db8:7:7::1"));
+    let start = async |origin: &pantry_core::auth::Origin| w.drive.start_device(client.app(), &tv, origin).await;
+    let mut last = None;
+    for _ in 0..20 {
+        last = Some(start(&home).await.expect("started"));
+    }
+    let tried = start(&from("2001:db8:7:7:8::2")).await;
+    assert!(matches!(
+        tried,
+        Err(OAuthError::Drive(Error::TooMany { retry_after: 1..=600 }))
+    ));
+    assert!(start(&here()).await.is_ok(), "another address");
+    // One that was answered waits no more.
+    let code = last.expect("one").user_code;
+    let ask = w.drive.find_device(&w.alice, &code, &here()).await.expect("found");
+    w.drive.deny_device(&w.alice, &ask, &here()).await.expect("denied");
+    assert!(start(&home).await.is_ok());
+    assert!(start(&home).await.is_err());
+    w.clock.advance(600);
+    assert!(start(&home).await.is_ok(), "those before are dead");
+}
+
+/// Waits for what the line brings: the clock of the drives stands still, so nothing ends by age.
+async fn soon(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    for _ in 0..200 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{what}: not within a second");
+}
+
+async fn kill_lines(w: &World) {
+    let url = w.postgres_url();
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+        AND pid <> pg_backend_pid() AND (query LIKE 'LISTEN%' OR query LIKE '%pg_backend_pid()%' \
+        OR query LIKE '%pg_notify%')";
+    let psql = std::env::var("PANTRY_TEST_PSQL").unwrap_or_else(|_| "psql".into());
+    let done = tokio::process::Command::new(psql)
+        .args(["--no-psqlrc", "--quiet", "--command", sql, url])
+        .output()
+        .await
+        .expect("psql ran");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_on_one_node_ends_everything_on_the_other_at_once() {
+    let w = World::postgres().await;
+    let other = w.another_node().await;
+    let (pair, kept) = (w.pair().await, w.pair().await);
+    let (upload, link) = upload_and_link(&w, &pair).await;
+    let opens = async |drive: &Drive, pair: &TokenAnswer| drive.authenticate(pair.access_token.expose()).await.is_ok();
+    for _ in 0..3 {
+        assert!(opens(&w.drive, &pair).await && opens(&other, &pair).await && opens(&other, &kept).await);
+    }
+    soon("the other node listens", async || other.hears_of_endings()).await;
+    assert!(opens(&other, &pair).await);
+    w.drive
+        .revoke_grant(&w.alice, &w.app.client_id, &here())
+        .await
+        .expect("revoked");
+    assert!(!opens(&w.drive, &pair).await, "here at once");
+    soon("there", async || !opens(&other, &pair).await).await;
+    assert!(open(&other, &link).await.is_err());
+    assert!(other.upload_progress(&upload).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lost_its_line_trusts_nothing_that_it_kept() {
+    let w = World::postgres().await;
+    let other = w.another_node().await;
+    let opens = async |drive: &Drive, pair: &TokenAnswer| drive.authenticate(pair.access_token.expose()).await.is_ok();
+    for round in 0..3 {
+        let pair = w.pair().await;
+        assert!(opens(&other, &pair).await);
+        soon("the other node listens", async || other.hears_of_endings()).await;
+        assert!(opens(&other, &pair).await);
+        kill_lines(&w).await;
+        soon("it knows that it is deaf, or listens anew", async || {
+            // Reads through meanwhile, and is right.
+            opens(&other, &pair).await
+        })
+        .await;
+        w.drive
+            .revoke_grant(&w.alice, &w.app.client_id, &here())
+            .await
+            .expect("revoked");
+        soon("deaf or not, it is right", async || !opens(&other, &pair).await).await;
+        assert!(!opens(&other, &pair).await, "round {round}");
+    }
+}
