@@ -93,8 +93,10 @@ pub fn password_closed(frame: &Frame<'_>) -> Markup {
         failed: true,
         width: Width::Card,
         body: html! {
-            h1 { (Msg::PasswordClosedTitle.text(lang)) }
-            p.lead { (Msg::PasswordClosedBody.text(lang)) }
+            div role="alert" aria-live="assertive" {
+                h1 { (Msg::PasswordClosedTitle.text(lang)) }
+                p.lead { (Msg::PasswordClosedBody.text(lang)) }
+            }
             p { (Msg::LoginHelp.text(lang)) }
             a.button.primary.full href=(paths::LOGIN) { (Msg::SignIn.text(lang)) }
         },
