@@ -66,6 +66,7 @@ pub(super) async fn precreate(tx: &mut Tx<'_>, a: &Precreate) -> Result<Begun, E
         .into_iter()
         .find(|u| {
             u.grant == a.actor.grant()
+                && u.client_id == a.actor.client_id()
                 && u.epoch == a.actor.epoch()
                 && u.scopes == a.actor.scopes()
                 && u.size == d.size

@@ -547,7 +547,8 @@ impl Drive {
     /// The scopes an upload carries, as an actor.
     fn upload_actor(u: &Upload) -> Actor {
         if u.grant.0 == 0 {
-            Actor::person(u.user)
+            // The person, or a program that signed in as the person: then it has a name and no grant.
+            Actor::weipan(u.user, u.client_id.clone())
         } else {
             Actor::app(u.user, u.client_id.clone(), u.grant, u.epoch, u.scopes)
         }

@@ -6,6 +6,7 @@ mod copies;
 mod races;
 mod tree;
 mod uploads;
+mod weipan;
 
 /// Makes each named test run on SQLite and on PostgreSQL.
 #[macro_export]
