@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
-use pantry_db::{Tx, bin as rows, nodes, nodes::Kind, nodes::Node, shares};
-use pantry_types::{DrivePath, NodeId};
+use pantry_db::{Tx, bin as rows, books, books::Books, nodes, nodes::Kind, nodes::Node, shares};
+use pantry_types::{DrivePath, GrantId, NodeId};
 
+use super::dolog::{Dolog, Log, told};
 use crate::{
     Actor, Drive, Error,
     access::{self, Entry, Need},
@@ -45,15 +46,64 @@ pub struct Binned {
 }
 
 impl Drive {
-    /// A page of a folder, counted from 1; 0 is the root.
+    /// A page of a folder, counted from 1; 0 is the root. With it the head of before it was looked at, and what changed
+    /// since `since`.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn weipan_list(&self, actor: &Actor, folder: NodeId, page: i64, size: i64) -> Result<Listing, Error> {
+    pub async fn weipan_list(
+        &self,
+        actor: &Actor,
+        folder: NodeId,
+        page: i64,
+        size: i64,
+        since: Option<i64>,
+    ) -> Result<(Listing, Dolog), Error> {
         self.db()
             .read(
-                (actor.clone(), folder, page, size, self.now()),
-                |tx, (actor, folder, page, size, now)| Box::pin(list(tx, actor, *folder, *page, *size, *now)),
+                (actor.clone(), folder, page, size, since, self.now()),
+                |tx, (actor, folder, page, size, since, now)| {
+                    Box::pin(async move {
+                        let user = known(tx, actor).await?;
+                        let dolog = told(tx, &log_of(&user), *since, None).await?;
+                        Ok((list(tx, actor, *folder, *page, *size, *now).await?, dolog))
+                    })
+                },
+            )
+            .await
+    }
+
+    /// The person's row, with the head and what changed since `since`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`]: there is no such person (any more).
+    pub async fn weipan_account(&self, actor: &Actor, since: Option<i64>) -> Result<(Books, Dolog), Error> {
+        self.db()
+            .read((actor.clone(), since), |tx, (actor, since)| {
+                Box::pin(async move {
+                    let user = known(tx, actor).await?;
+                    let dolog = told(tx, &log_of(&user), *since, None).await?;
+                    Ok((user, dolog))
+                })
+            })
+            .await
+    }
+
+    /// One file, with the head of before it was looked at and what changed since `since`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn weipan_look(&self, actor: &Actor, file: NodeId, since: Option<i64>) -> Result<(Listed, Dolog), Error> {
+        self.db()
+            .read(
+                (actor.clone(), file, since, self.now()),
+                |tx, (actor, file, since, now)| {
+                    Box::pin(async move {
+                        let entry = access::enter(tx, actor, *now).await?;
+                        let dolog = told(tx, &log_of(&entry.user), *since, None).await?;
+                        Ok((listed(tx, &entry, *file).await?, dolog))
+                    })
+                },
             )
             .await
     }
@@ -69,11 +119,7 @@ impl Drive {
                 Box::pin(async move {
                     let entry = access::enter(tx, actor, *now).await?;
                     check_head(&entry)?;
-                    let place = chosen(tx, &entry, *file, Kind::File, Need::Read).await?;
-                    Ok(Listed {
-                        share: crate::shares::open_code(tx, entry.user.id, *file).await?,
-                        item: Item::of(&place, entry.user.root_id),
-                    })
+                    listed(tx, &entry, *file).await
                 })
             })
             .await
@@ -110,6 +156,29 @@ pub(super) fn check_head(entry: &Entry<'_>) -> Result<(), Error> {
         Some(head) if head != entry.user.head => Err(Error::StaleHead { head: entry.user.head }),
         _ => Ok(()),
     }
+}
+
+fn log_of(user: &Books) -> Log {
+    Log {
+        user: user.id,
+        root: user.root_id,
+        head: user.head,
+        floor: user.floor,
+    }
+}
+
+async fn known(tx: &mut Tx<'_>, actor: &Actor) -> Result<Books, Error> {
+    let read = books::read(tx, actor.user(), GrantId(0)).await?;
+    let books = read.map(|(books, _)| books).filter(|b| !b.is_disabled);
+    books.ok_or(Error::Unauthorized)
+}
+
+async fn listed(tx: &mut Tx<'_>, entry: &Entry<'_>, file: NodeId) -> Result<Listed, Error> {
+    let place = chosen(tx, entry, file, Kind::File, Need::Read).await?;
+    Ok(Listed {
+        share: crate::shares::open_code(tx, entry.user.id, file).await?,
+        item: Item::of(&place, entry.user.root_id),
+    })
 }
 
 async fn list(

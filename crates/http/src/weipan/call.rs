@@ -3,7 +3,13 @@
 
 use std::{future::Future, pin::Pin};
 
-use pantry_core::{Actor, Drive, auth::Origin, item::Item, weipan::WeipanActor};
+use pantry_core::{
+    Actor, Drive,
+    auth::Origin,
+    item::Item,
+    weipan::{Dolog, WeipanActor},
+};
+use pantry_types::NodeId;
 
 use super::{fault::Fault, wire::Sent};
 use crate::state::AppState;
@@ -37,10 +43,14 @@ pub struct Call {
 pub enum Done {
     /// It answers this (JSON), or nothing.
     Read(Option<Vec<u8>>),
+    /// It answers this (JSON), looked at together with the caller's changes.
+    Seen(Option<Vec<u8>>, Dolog),
     /// It answers fields beside `err_code` (JSON with its braces).
     Beside(Vec<u8>),
     /// It changed something; the change log's head after it.
     Wrote(Option<Vec<u8>>, i64),
+    /// It changed one thing that lies in this folder; the change log's head after it.
+    WroteIn(Option<Vec<u8>>, i64, NodeId),
     /// It sends the caller on.
     Redirect(String),
 }

@@ -144,7 +144,7 @@ async fn serve(state: &AppState, request: Request) -> Response {
             };
             answer(method, run(&open).await, None)
         }
-        Run::Read(_) | Run::Write(_) => match authenticate(state, &parts, &sent, &origin).await {
+        Run::Read(_) | Run::Look(_) | Run::Write(_) => match authenticate(state, &parts, &sent, &origin).await {
             Ok(caller) => {
                 let since = args::dologid(&sent);
                 let call = Call {
@@ -188,8 +188,17 @@ async fn perform(method: &Method, call: &Call) -> Response {
             Err(e) => return answer(method, Err(e.into()), None),
             Ok(dolog) => (run(call).await, Some(dolog)),
         },
+        (Run::Look(run), Ok(())) => match run(call).await {
+            Ok(Done::Seen(data, dolog)) => (Ok(Done::Read(data)), Some(dolog)),
+            other => (other, drive.dolog(user, call.since).await.ok()),
+        },
         (Run::Write(run), Ok(())) => match run(call).await {
-            Ok(Done::Wrote(data, head)) => {
+            // The usual write of a program in step: it is the one change since, and there is nothing to look up.
+            Ok(Done::WroteIn(data, head, folder)) if call.since == Some(head - 1) => {
+                let folders = vec![folder];
+                (Ok(Done::Read(data)), Some(Dolog { head, folders }))
+            }
+            Ok(Done::Wrote(data, head) | Done::WroteIn(data, head, _)) => {
                 let told = drive.dolog_up_to(user, call.since, head).await;
                 // The write stands whether or not this read worked; without folders its caller fetches all anew.
                 let dolog = told.unwrap_or(Dolog {
@@ -213,7 +222,9 @@ async fn perform(method: &Method, call: &Call) -> Response {
 
 fn answer(method: &Method, done: Result<Done, Fault>, dolog: Option<Dolog>) -> Response {
     let mut reply = match done {
-        Ok(Done::Read(data) | Done::Wrote(data, _)) => Reply::success(data),
+        Ok(Done::Read(data) | Done::Seen(data, _) | Done::Wrote(data, _) | Done::WroteIn(data, _, _)) => {
+            Reply::success(data)
+        }
         Ok(Done::Beside(fields)) => Reply {
             beside: Some(fields),
             ..Reply::success(None)

@@ -31,6 +31,8 @@ pub enum Run {
     Open(for<'a> fn(&'a Open) -> Running<'a>),
     /// With a token; it changes nothing.
     Read(for<'a> fn(&'a Call) -> Running<'a>),
+    /// With a token; it changes nothing, and tells the caller's changes itself.
+    Look(for<'a> fn(&'a Call) -> Running<'a>),
     /// With a token; refused while the dologid that was sent is not the latest.
     Write(for<'a> fn(&'a Call) -> Running<'a>),
 }
@@ -87,6 +89,22 @@ const UPLOAD: &[Number] = &[
     n(104, &[Cause::NotStored]),
     n(105, &[]),
     n(106, &[]),
+    FULL,
+    STALE,
+    MISSING,
+    TOKEN,
+    n(721, &[Cause::Mismatch]),
+    RATE,
+];
+
+/// As the others that bring a file in; its own bytes came before.
+const UPLOAD_BACK: &[Number] = &[
+    n(1, &[Cause::BadCover]),
+    n(3, &[Cause::NoDestination]),
+    n(4, &[Cause::NameTaken]),
+    n(7, &[Cause::Quota]),
+    SYSTEM,
+    n(104, &[Cause::NotStored]),
     FULL,
     STALE,
     MISSING,
@@ -209,7 +227,7 @@ pub const METHODS: &[Method] = &[
         a: "getlist",
         doc: "Lists a folder, folders first",
         params: "[dir_id], [page], [pageSize]",
-        run: run!(Read folders::list),
+        run: run!(Look folders::list),
         numbers: LIST,
         calls_back: false,
     },
@@ -218,7 +236,7 @@ pub const METHODS: &[Method] = &[
         a: "get_quota",
         doc: "Tells the space used and allowed",
         params: "",
-        run: run!(Read session::get_quota),
+        run: run!(Look session::get_quota),
         numbers: &[TOKEN, RATE],
         calls_back: false,
     },
@@ -233,7 +251,7 @@ pub const METHODS: &[Method] = &[
             n(3, &[Cause::NoDestination]),
             n(4, &[Cause::NameTaken]),
             n(7, &[Cause::Quota]),
-            n(6, &[Cause::Storage]),
+            n(6, &[]),
             SYSTEM,
             FULL,
             STALE,
@@ -247,7 +265,7 @@ pub const METHODS: &[Method] = &[
         a: "get_file_info",
         doc: "Tells of one file, with a link to its content",
         params: "fid",
-        run: run!(Read files::info),
+        run: run!(Look files::info),
         numbers: &[n(1, &[Cause::BadTarget]), n(3, &[Cause::NoFile]), TOKEN, RATE],
         calls_back: false,
     },
@@ -472,7 +490,7 @@ pub const METHODS: &[Method] = &[
         a: "get_list",
         doc: "As getlist; `data` is the list alone",
         params: "[dir_id], [page], [pageSize]",
-        run: run!(Read folders::list_flat),
+        run: run!(Look folders::list_flat),
         numbers: LIST,
         calls_back: false,
     },
@@ -481,7 +499,7 @@ pub const METHODS: &[Method] = &[
         a: "list_items",
         doc: "As get_list",
         params: "[dir_id], [page], [pageSize]",
-        run: run!(Read folders::list_flat),
+        run: run!(Look folders::list_flat),
         numbers: LIST,
         calls_back: false,
     },
@@ -527,7 +545,7 @@ pub const METHODS: &[Method] = &[
         doc: "Last of the three steps: names what the form brought",
         params: "key, file_name, dir_id, [dir], [cover]",
         run: run!(Write upload::name_sent),
-        numbers: UPLOAD,
+        numbers: UPLOAD_BACK,
         calls_back: false,
     },
 ];
@@ -550,7 +568,7 @@ pub fn markdown() -> String {
         out.push_str(&format!("\n## `{title}`\n\n{}.", method.doc));
         out.push_str(match method.run {
             Run::Open(_) => " Needs no token.",
-            Run::Read(_) => "",
+            Run::Read(_) | Run::Look(_) => "",
             Run::Write(_) => " A write: 602 if the dologid is not the latest.",
         });
         out.push_str("\n\n");

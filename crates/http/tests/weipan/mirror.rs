@@ -277,6 +277,8 @@ impl Writer {
                 Some(602) => {
                     assert_ne!(now, carried, "{reply}");
                     ledger.refused.fetch_add(1, Ordering::Relaxed);
+                    let pause = u64::try_from(self.draw(60)).unwrap_or(0);
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
                 }
                 // Nothing to do (it is shared already), or nothing that can be done any more.
                 _ => break,

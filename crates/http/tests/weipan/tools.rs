@@ -1,4 +1,9 @@
-//! A program of the API: it signs in, calls methods, and looks at replies.
+//! A program of the API: it signs in, calls methods, and looks at replies. Keeps which numbers were seen of which method.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 
 use hmac::{Hmac, KeyInit, Mac};
 use pantry_core::{Settings, auth::NewApp};
@@ -7,6 +12,20 @@ use pantry_types::{Scope, Scopes};
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use sha2::Sha256;
+
+static SEEN: Mutex<BTreeSet<(String, i64)>> = Mutex::new(BTreeSet::new());
+
+/// Methods and numbers that replies had in this process.
+pub fn seen() -> BTreeSet<(String, i64)> {
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Keeps what a reply says.
+pub fn see(method: &str, reply: &Value) {
+    let number = reply["err_code"].as_i64().expect("a number");
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.insert((method.to_owned(), number));
+}
 
 /// A server with one person, one app that may use the API, and a token of both.
 pub struct Program {
@@ -52,6 +71,11 @@ impl Program {
             change(s);
         })
         .await;
+        Self::on(server).await
+    }
+
+    /// On a server that is there, whose calls are not counted.
+    pub async fn on(server: TestServer) -> Self {
         let person = server.person("ada").await;
         let app = weipan_app(&server, &person, "Mirror", Scopes::from(Scope::ShareCreate)).await;
         let mut program = Self {
@@ -87,7 +111,9 @@ impl Program {
             .http
             .post(self.server.url("/?m=auth&a=get_token"))
             .form(fields);
-        Reply::of(request).await.json()
+        let reply = Reply::of(request).await.json();
+        see("auth/get_token", &reply);
+        reply
     }
 
     pub async fn sign_in(&self) -> String {
@@ -101,7 +127,9 @@ impl Program {
     pub async fn call(&self, method: &str, form: &str) -> Value {
         let reply = self.raw_call(method, form).await;
         assert_eq!(reply.status, 200, "{method}");
-        reply.json()
+        let reply = reply.json();
+        see(method, &reply);
+        reply
     }
 
     pub async fn raw_call(&self, method: &str, form: &str) -> Reply {
@@ -128,7 +156,9 @@ impl Program {
         }
         let form = form.part("file", Part::bytes(bytes.to_vec()).file_name(name.to_owned()));
         let request = self.server.http.post(self.server.url(&address(method))).multipart(form);
-        Reply::of(request).await.json()
+        let reply = Reply::of(request).await.json();
+        see(method, &reply);
+        reply
     }
 
     /// A file in a folder; its id.

@@ -13,8 +13,8 @@ use crate::weipan::{
 /// `file/get_file_info`
 pub async fn info(call: &Call) -> Result<Done, Fault> {
     let id = args::file(&call.sent)?;
-    let listed = call.drive().weipan_file(&call.reader(), id).await?;
-    Ok(Done::Read(Some(json(&show::file_info(call, listed)))))
+    let (listed, dolog) = call.drive().weipan_look(&call.reader(), id, call.since).await?;
+    Ok(Done::Seen(Some(json(&show::file_info(call, listed))), dolog))
 }
 
 /// `file/copy_file`
@@ -23,7 +23,8 @@ pub async fn copy(call: &Call) -> Result<Done, Fault> {
     let name = args::name(&call.sent, "new_name")?;
     let to = args::destination(&call.sent, "to_dir_id")?;
     let copied = call.drive().weipan_copy_file(&call.writer(), id, to, name).await?;
-    Ok(Done::Wrote(Some(json(&show::copied(call, &copied))), copied.head))
+    let data = json(&show::copied(call, &copied));
+    Ok(Done::WroteIn(Some(data), copied.head, copied.item.parent))
 }
 
 /// `file/move_file`
@@ -43,7 +44,7 @@ pub async fn rename(call: &Call) -> Result<Done, Fault> {
     let id = args::file(&call.sent)?;
     let name = args::name(&call.sent, "new_name")?;
     let done = call.drive().weipan_rename(&call.writer(), id, Kind::File, name).await?;
-    Ok(Done::Wrote(None, done.head))
+    Ok(Done::WroteIn(None, done.head, done.item.parent))
 }
 
 /// `file/delete_file`

@@ -1,6 +1,6 @@
 //! Folders: making, listing, renaming, moving, deleting, finding by path.
 
-use pantry_core::{Kind, files::Selection};
+use pantry_core::{Kind, files::Selection, weipan::Dolog};
 use serde::Serialize;
 
 use crate::weipan::{
@@ -16,17 +16,18 @@ pub async fn create(call: &Call) -> Result<Done, Fault> {
     let name = args::name(&call.sent, "create_name")?;
     let parent = args::destination(&call.sent, "parent_id")?;
     let made = call.drive().weipan_create_folder(&call.writer(), parent, name).await?;
-    Ok(Done::Wrote(Some(json(&show::made_folder(call, &made.item))), made.head))
+    let data = json(&show::made_folder(call, &made.item));
+    Ok(Done::WroteIn(Some(data), made.head, made.item.parent))
 }
 
-async fn page(call: &Call) -> Result<show::ListData, Fault> {
+async fn page(call: &Call) -> Result<(show::ListData, Dolog), Fault> {
     let folder = args::folder_or_root(&call.sent, "dir_id")?;
     let (page, page_size) = (args::page(&call.sent)?, args::page_size(&call.sent)?);
-    let listing = call
+    let (listing, dolog) = call
         .drive()
-        .weipan_list(&call.reader(), folder, page, page_size)
+        .weipan_list(&call.reader(), folder, page, page_size, call.since)
         .await?;
-    Ok(show::ListData {
+    let data = show::ListData {
         list: listing
             .items
             .into_iter()
@@ -38,17 +39,20 @@ async fn page(call: &Call) -> Result<show::ListData, Fault> {
             rstotal: listing.total,
             page_total: (listing.total + page_size - 1) / page_size,
         },
-    })
+    };
+    Ok((data, dolog))
 }
 
 /// `dir/getlist`
 pub async fn list(call: &Call) -> Result<Done, Fault> {
-    Ok(Done::Read(Some(json(&page(call).await?))))
+    let (data, dolog) = page(call).await?;
+    Ok(Done::Seen(Some(json(&data)), dolog))
 }
 
 /// `dir/get_list`, `dir/list_items`
 pub async fn list_flat(call: &Call) -> Result<Done, Fault> {
-    Ok(Done::Read(Some(json(&page(call).await?.list))))
+    let (data, dolog) = page(call).await?;
+    Ok(Done::Seen(Some(json(&data.list)), dolog))
 }
 
 /// `dir/rename_dir`
@@ -59,7 +63,7 @@ pub async fn rename(call: &Call) -> Result<Done, Fault> {
         .drive()
         .weipan_rename(&call.writer(), id, Kind::Folder, name)
         .await?;
-    Ok(Done::Wrote(None, done.head))
+    Ok(Done::WroteIn(None, done.head, done.item.parent))
 }
 
 /// `dir/move_dir`

@@ -96,11 +96,12 @@ struct Quota {
 
 /// `file/get_quota`
 pub async fn get_quota(call: &Call) -> Result<Done, Fault> {
-    let user = call.drive().account(&call.reader()).await?;
-    Ok(Done::Read(Some(json(&Quota {
+    let (user, dolog) = call.drive().weipan_account(&call.reader(), call.since).await?;
+    let quota = Quota {
         used: user.used.to_string(),
         total: user.quota.to_string(),
-    }))))
+    };
+    Ok(Done::Seen(Some(json(&quota)), dolog))
 }
 
 /// An unknown method.

@@ -93,10 +93,8 @@ async fn upload(call: &Call, shares: bool) -> Result<Done, Fault> {
     };
     let placed = call.drive().weipan_upload(&call.writer(), wanted, bytes).await?;
     call.state.metrics().bytes_in.inc_by(placed.item.size.unsigned_abs());
-    Ok(Done::Wrote(
-        Some(json(&show::uploaded(call, &placed, shares))),
-        placed.head,
-    ))
+    let data = json(&show::uploaded(call, &placed, shares));
+    Ok(Done::WroteIn(Some(data), placed.head, placed.item.parent))
 }
 
 /// `file/upload_file`
