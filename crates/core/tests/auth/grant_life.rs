@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use hmac::{Hmac, KeyInit, Mac};
 use pantry_core::{
     Drive, Error,
-    auth::{Consent, DeviceAddress, DeviceRequest, OAuthCode, OAuthError, Term, TokenAnswer},
+    auth::{Consent, DeviceAddress, DeviceRequest, NewApp, OAuthCode, OAuthError, Term, TokenAnswer},
     downloads::Link,
     files::{FolderRef, OnConflict},
     uploads::{Declared, Precreated},
+    weipan,
 };
 use pantry_types::{Md5, Name, NodeId, Scopes};
+use sha2::Sha256;
 
-use crate::{CALLBACK, World, from, here, refused};
+use crate::{CALLBACK, PASSWORD, World, app, from, here, refused};
 
 on_both! {
     consent_for_an_hour_ends_with_it_refresh_included
@@ -26,6 +29,7 @@ on_both! {
     last_use_has_its_address
     uploads_and_links_die_with_the_grant
     uploads_and_links_die_with_the_hour
+    a_program_signed_in_by_password_is_put_out_with_its_links_and_forms
     bad_tokens_are_limited_by_address_and_good_ones_are_not
     guesses_at_codes_and_refresh_tokens_are_limited
     an_app_takes_only_so_many_waiting_devices_from_an_address
@@ -204,6 +208,19 @@ async fn last_use_has_its_address(w: World) {
     );
 }
 
+/// MD5 of no bytes.
+const NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
+fn declared(name: &str, size: i64) -> Declared {
+    Declared {
+        name: Name::parse(name).expect("a name"),
+        size,
+        md5: Md5([7; 16]),
+        mime: None,
+        on_conflict: OnConflict::Fail,
+    }
+}
+
 /// An upload that waits for its part, and a link to a file, both of the app's.
 async fn upload_and_link(w: &World, pair: &TokenAnswer) -> (String, Link) {
     let actor = w
@@ -212,15 +229,8 @@ async fn upload_and_link(w: &World, pair: &TokenAnswer) -> (String, Link) {
         .await
         .expect("opens")
         .actor();
-    let declared = |name: &str, size| Declared {
-        name: Name::parse(name).expect("a name"),
-        size,
-        md5: Md5([7; 16]),
-        mime: None,
-        on_conflict: OnConflict::Fail,
-    };
     let mut empty = declared("empty.txt", 0);
-    empty.md5 = "d41d8cd98f00b204e9800998ecf8427e".parse().expect("MD5 of nothing");
+    empty.md5 = NOTHING.parse().expect("MD5 of nothing");
     let here = || FolderRef::Path(None);
     let Precreated::Instant(file) = w.drive.precreate(&actor, here(), empty).await.expect("made") else {
         panic!("an empty file is instant");
@@ -266,6 +276,78 @@ async fn uploads_and_links_die_with_the_hour(w: World) {
     w.clock.advance(1);
     assert!(matches!(open(&w.drive, &link).await, Err(Error::Forbidden(_))));
     assert!(matches!(w.drive.upload_progress(&upload).await, Err(Error::NoUpload)));
+}
+
+/// The text that a program signs, signed.
+fn signature(secret: &str, appkey: &str, time: &str) -> String {
+    let text = format!("account=alice&appkey={appkey}&password={PASSWORD}&time={time}");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length");
+    mac.update(text.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
+async fn a_program_signed_in_by_password_is_put_out_with_its_links_and_forms(w: World) {
+    let program = NewApp {
+        weipan: true,
+        ..app("Mirror")
+    };
+    let app = w.drive.add_app(program).await.expect("an app");
+    let secret = app.client_secret.as_ref().expect("a secret").expose();
+    let time = w.drive.now().to_string();
+    let signed = signature(secret, &app.client_id, &time);
+    let asked = weipan::Asked {
+        account: "alice",
+        password: PASSWORD,
+        appkey: &app.client_id,
+        time: &time,
+        signature: &signed,
+    };
+    let sign_in = async || {
+        let app = w.drive.weipan_app(asked, &here()).await.expect("signed");
+        let got = w
+            .drive
+            .weipan_login(&app, "alice", PASSWORD, &here())
+            .await
+            .expect("signed in");
+        got.token.into_exposed()
+    };
+    let token = sign_in().await;
+    let caller = w.drive.weipan_authenticate(&token, &here()).await.expect("opens");
+    let actor = caller.actor(None);
+    let mut empty = declared("empty.txt", 0);
+    empty.md5 = NOTHING.parse().expect("MD5 of nothing");
+    let Precreated::Instant(file) = w
+        .drive
+        .precreate(&actor, FolderRef::Path(None), empty)
+        .await
+        .expect("made")
+    else {
+        panic!("an empty file is instant");
+    };
+    let link = w.drive.link(&actor, NodeId(file.id.0), None).await.expect("a link");
+    let form = w.drive.weipan_sign_post(&caller);
+    let receive = async || {
+        let begun = w
+            .drive
+            .weipan_receive_post(&form.key, &form.policy, &form.signature, 0)
+            .await;
+        begun.map(drop)
+    };
+    assert!(open(&w.drive, &link).await.is_ok() && receive().await.is_ok());
+    w.drive
+        .revoke_grant(&w.alice, &app.client_id, &here())
+        .await
+        .expect("the person sees it and takes it back");
+    // The clock stood still.
+    let now = w.drive.weipan_authenticate(&token, &here()).await;
+    assert!(matches!(now, Err(Error::Unauthorized)));
+    assert!(matches!(open(&w.drive, &link).await, Err(Error::Forbidden(_))));
+    assert!(matches!(receive().await, Err(weipan::Refused::NoPost)));
+    // Signing in anew brings nothing of it back.
+    let new = sign_in().await;
+    assert!(w.drive.weipan_authenticate(&new, &here()).await.is_ok());
+    assert!(w.drive.weipan_authenticate(&token, &here()).await.is_err());
+    assert!(open(&w.drive, &link).await.is_err() && receive().await.is_err());
 }
 
 async fn bad_tokens_are_limited_by_address_and_good_ones_are_not(w: World) {
