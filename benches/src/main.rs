@@ -13,6 +13,7 @@ mod pages;
 mod report;
 mod seed;
 mod stat;
+mod tokens;
 mod trees;
 mod upload;
 mod writes;
@@ -33,15 +34,15 @@ use crate::{
 const GIB: usize = 1 << 30;
 
 /// What can be measured.
-const NAMES: [&str; 8] = [
-    "upload", "download", "stat", "folders", "contents", "pages", "trees", "memory",
+const NAMES: [&str; 9] = [
+    "upload", "download", "stat", "folders", "contents", "pages", "trees", "memory", "tokens",
 ];
 
 /// Measures what Pantry promises about speed, as ratios to ceilings measured in the same run.
 #[derive(Parser, Debug)]
 #[command(name = "pantry-benches", max_term_width = 100)]
 struct Cli {
-    /// What to measure: upload download stat folders contents pages trees memory; everything if left out
+    /// What to measure: upload download stat folders contents pages trees memory tokens; everything if left out
     names: Vec<String>,
     /// Print JSON instead of the table
     #[arg(long)]
@@ -116,9 +117,15 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     if wanted("memory") {
         add(memory::measure(&bench).await?);
     }
+    if wanted("tokens") {
+        add(tokens::from_memory(&bench).await?);
+    }
     for engine in bench.engines.iter().copied() {
         if wanted("stat") {
             add(stat::measure(&bench, engine).await?);
+        }
+        if wanted("tokens") {
+            add(tokens::measure(&bench, engine).await?);
         }
         if wanted("folders") {
             add(writes::folders(&bench, engine).await?);
