@@ -37,7 +37,15 @@ fn apps_and_accounts_are_managed_at_the_machine() {
     let o = Operator {
         dir: tempfile::tempdir().expect("a folder"),
     };
-    let user = ["user", "add", "ada", "--email", "ada@example.com", "--password", "correct horse"];
+    let user = [
+        "user",
+        "add",
+        "ada",
+        "--email",
+        "ada@example.com",
+        "--password",
+        "correct horse",
+    ];
     o.json(&user);
     let added = o.json(&["app", "add", "--owner", "ada", "--name", "Notes"]);
     let id = added["client_id"].as_str().expect("an id");
@@ -49,16 +57,25 @@ fn apps_and_accounts_are_managed_at_the_machine() {
 
     let suspended = o.json(&["app", "suspend", id, "--reason", "It sells files."]);
     assert_eq!(suspended["suspended_reason"], "It sells files.");
-    assert_eq!(o.json(&["app", "list", "--suspended"])["apps"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        o.json(&["app", "list", "--suspended"])["apps"].as_array().map(Vec::len),
+        Some(1)
+    );
     let (issued, why) = o.run(&["token", "issue", "--user", "ada", "--client-id", id]);
     assert!(!issued && why.contains("no such app"), "{why}");
     assert_eq!(o.json(&["app", "resume", id])["suspended_at"], 0);
-    assert_eq!(o.json(&["app", "list", "--suspended"])["apps"], Value::Array(Vec::new()));
+    assert_eq!(
+        o.json(&["app", "list", "--suspended"])["apps"],
+        Value::Array(Vec::new())
+    );
 
     let rotated = o.json(&["app", "rotate-secret", id, "--keep-old", "60"]);
     assert_ne!(rotated["client_secret"], added["client_secret"]);
     assert!(rotated["old_secret_ends_at"].as_i64() > Some(0));
-    assert_eq!(o.json(&["app", "rotate-secret", id, "--keep-old", "0"])["old_secret_ends_at"], 0);
+    assert_eq!(
+        o.json(&["app", "rotate-secret", id, "--keep-old", "0"])["old_secret_ends_at"],
+        0
+    );
 
     assert_eq!(o.json(&["user", "disable", "ADA"])["is_disabled"], true);
     assert_eq!(o.json(&["user", "enable", "ada@example.com"])["is_disabled"], false);

@@ -1,10 +1,13 @@
 //! An administrator's side: suspending apps, accounts, links for a new password; and the log's end.
 
 use axum::body::Body;
+use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
-use pantry_core::auth::{AuthorizeError, AuthorizeRequest, console::Admin};
+use pantry_core::auth::{AuthorizeError, AuthorizeRequest, NewApp, console::Admin};
 use pantry_testkit::{Engine, Person};
+use pantry_types::Scopes;
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::world::World;
 
@@ -14,6 +17,7 @@ pantry_testkit::both_engines!(
     a_link_sets_a_new_password_once,
     the_log_is_swept_after_its_days,
     the_operator_does_the_same,
+    an_app_of_the_weipan_api_rotates_and_is_suspended,
 );
 
 async fn a_suspended_app_is_refused_at_once_and_resumes(engine: Engine) {
@@ -309,4 +313,58 @@ async fn the_operator_does_the_same(engine: Engine) {
             "{event}"
         );
     }
+}
+
+async fn an_app_of_the_weipan_api_rotates_and_is_suspended(engine: Engine) {
+    let w = World::new(engine).await;
+    let new = NewApp {
+        owner: "ada".into(),
+        name: "Mirror".into(),
+        redirect_uris: Vec::new(),
+        scopes: Scopes::EMPTY,
+        public: false,
+        weipan: true,
+    };
+    let (drive, operator) = (w.server.drive(), Admin::operator());
+    let app = drive.add_app(new).await.expect("an app");
+    let id = app.client_id;
+    let first = app.client_secret.expect("a secret").into_exposed();
+    // What it signs with decides; the token, or the number of the error.
+    let sign_in = async |secret: &str| -> Result<String, i64> {
+        let (account, password, time) = ("ada", Person::PASSWORD, drive.now());
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
+        mac.update(format!("account={account}&appkey={id}&password={password}&time={time}").as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let form = format!(
+            "account={account}&password={}&appkey={id}&time={time}&signature={signature}",
+            password.replace(' ', "%20")
+        );
+        let json = w.server.post("/?m=auth&a=get_token", &form).await.json();
+        let token = json["data"]["token"].as_str().map(str::to_owned);
+        token.ok_or(json["err_code"].as_i64().unwrap_or(-1))
+    };
+    let works = async |token: &str| {
+        w.server
+            .post("/?m=dir&a=getlist", &format!("dir_id=0&token={token}"))
+            .await
+            .json()["err_code"]
+            == 0
+    };
+    let token = sign_in(&first).await.expect("signed in");
+    assert!(works(&token).await);
+    let second = drive
+        .rotate_any_secret(&operator, &id, 60)
+        .await
+        .expect("rotated")
+        .into_exposed();
+    assert!(sign_in(&first).await.is_ok() && sign_in(&second).await.is_ok());
+    w.wait(60);
+    assert_eq!(sign_in(&first).await, Err(1));
+    let token = sign_in(&second).await.expect("signed in");
+    assert!(works(&token).await);
+    drive.suspend_app(&operator, &id, "").await.expect("suspended");
+    assert!(!works(&token).await);
+    assert_eq!(sign_in(&second).await, Err(1));
+    drive.resume_app(&operator, &id).await.expect("resumed");
+    assert!(works(&token).await && sign_in(&second).await.is_ok());
 }

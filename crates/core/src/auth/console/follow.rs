@@ -40,7 +40,7 @@ async fn follow_rows(tx: &mut Tx<'_>, id: &str, now: i64) -> Result<usize, Error
     }
 }
 
-async fn states(tx: &mut Tx<'_>, after: &String) -> Result<Vec<(String, AppState)>, Error> {
+async fn states(tx: &mut Tx<'_>, after: &str) -> Result<Vec<(String, AppState)>, Error> {
     Ok(app_states::page(tx, after, ROWS).await?)
 }
 
