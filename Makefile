@@ -6,7 +6,7 @@ DATA_DIR ?= $(HOME)/.local/share/pantry
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench check fmt gen
+.PHONY: help run build test interop bench check fmt gen
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,6 +22,10 @@ build: ## build target/release/pantryd and target/release/pantry
 test: ## run every test, on SQLite and on a PostgreSQL of the run's own
 	@scripts/need cargo cc postgres slapd curl
 	scripts/test
+
+interop: build ## run other people's OAuth clients, in Node and Python, against the release build
+	@scripts/need node python
+	scripts/interop
 
 bench: ## measure what is promised about speed; ARGS names what to measure
 	@scripts/need cargo cc nginx wrk

@@ -3,6 +3,7 @@
 mod d;
 mod documents;
 mod http;
+mod interop;
 mod program;
 mod u;
 mod v1;
