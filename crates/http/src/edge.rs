@@ -16,6 +16,7 @@ use http::{
         WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
+use pantry_types::Scopes;
 use tracing::Instrument;
 
 use crate::{
@@ -106,14 +107,20 @@ pub async fn surround(State(state): State<AppState>, mut request: Request, next:
     response
 }
 
-/// Tells a client that lacks a token where it learns how to get one (RFC 9728, section 5.1).
+/// Tells a client that lacks a token where it learns how to get one (RFC 9728, section 5.1), and what it may ask for
+/// without further ado: clients that are not told ask for whatever the metadata name, also what they were never granted.
 fn with_resource(mut response: Response, state: &AppState) -> Response {
     if let Some(challenge) = response.headers().get(WWW_AUTHENTICATE)
         && let Ok(text) = challenge.to_str()
     {
         let at = format!("{}/.well-known/oauth-protected-resource/v1", state.drive().issuer());
+        // A refusal for want of a scope names it already (RFC 6750, section 3).
+        let scope = match text.contains("scope=\"") {
+            true => String::new(),
+            false => format!(", scope=\"{}\"", Scopes::DEFAULT),
+        };
         // An address that no header can carry is left out.
-        if let Ok(value) = HeaderValue::from_str(&format!("{text}, resource_metadata=\"{at}\"")) {
+        if let Ok(value) = HeaderValue::from_str(&format!("{text}{scope}, resource_metadata=\"{at}\"")) {
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
     }

@@ -135,6 +135,12 @@ impl Failure {
                 let value = "Bearer realm=\"pantry\", error=\"invalid_token\"";
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(value));
             }
+            Self::Scope(scope) => {
+                let value = format!("Bearer realm=\"pantry\", error=\"insufficient_scope\", scope=\"{scope}\"");
+                if let Ok(value) = HeaderValue::from_str(&value) {
+                    headers.insert(WWW_AUTHENTICATE, value);
+                }
+            }
             _ => {}
         }
         if let Some(seconds) = self.retry_after() {

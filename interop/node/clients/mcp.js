@@ -36,11 +36,11 @@ for (const [method, app] of [
   await flow(NAME, `from a 401 of v1 to tokens, refresh (${method})`, async () => {
     const refused = await fetch(`${serverUrl}/user/info`);
     assert.equal(refused.status, 401);
-    const { resourceMetadataUrl } = extractWWWAuthenticateParams(refused);
+    const { resourceMetadataUrl, scope } = extractWWWAuthenticateParams(refused);
     const { client_id } = app;
     const client_secret = app.client_secret ?? undefined;
     const client = provider({ client_id, client_secret }, method);
-    const options = { serverUrl, resourceMetadataUrl, scope: "user.read files.app_data" };
+    const options = { serverUrl, resourceMetadataUrl, scope };
     assert.equal(await auth(client, options), "REDIRECT");
     assert.equal(client.kept.url.searchParams.get("resource"), serverUrl);
     const back = await new Browser().visit(client.kept.url);

@@ -80,7 +80,18 @@ async fn a_refused_request_leads_to_the_metadata(engine: Engine) {
             challenge.contains("error="),
             error.is_some_and(|e| challenge.contains(e))
         );
+        // What every app may ask for: clients that are not told ask for all that the metadata name.
+        assert!(challenge.contains("scope=\"user.read files.app_data\""), "{challenge}");
     }
+    // A token that lacks a scope is told which (RFC 6750, section 3.1).
+    let token = w.exchange(&w.code("&scope=files.app_data").await).await.json();
+    let refused = w.get("/v1/user/info", token["access_token"].as_str()).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let challenge = refused.header("www-authenticate").expect("a challenge");
+    let whole = format!(
+        "Bearer realm=\"pantry\", error=\"insufficient_scope\", scope=\"user.read\", resource_metadata=\"{at}\""
+    );
+    assert_eq!(challenge, whole);
     for (path, resource) in [
         ("/.well-known/oauth-protected-resource/v1", format!("{base}/v1")),
         ("/.well-known/oauth-protected-resource", base.clone()),
