@@ -138,11 +138,12 @@ impl Params {
         })
     }
 
-    /// Every name with its value, in order; what is no text is left out.
+    /// Every name with its value, in order. What is no text stands as U+FFFD, which is no legal value of anything: left
+    /// out, it would count as not sent.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(name, value)| match value {
-            Value::Text(text) => Some((name.as_str(), text.as_str())),
-            Value::Bad(_) => None,
+        self.0.iter().map(|(name, value)| match value {
+            Value::Text(text) => (name.as_str(), text.as_str()),
+            Value::Bad(_) => (name.as_str(), "\u{fffd}"),
         })
     }
 

@@ -33,6 +33,10 @@ pub(super) async fn par(
             "request_uri cannot be pushed; send the parameters themselves",
         ));
     }
+    // The others are judged below; these two would come back as something else.
+    for name in ["state", "nonce"] {
+        form.get(name)?;
+    }
     let kept = form
         .iter()
         .filter(|(name, _)| !PROOF.contains(name) && *name != "client_id");

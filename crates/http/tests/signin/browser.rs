@@ -90,6 +90,11 @@ impl World {
         Self::at(TestServer::new(engine).await).await
     }
 
+    /// On this engine, with other settings.
+    pub async fn on_with(engine: Engine, change: impl FnOnce(&mut pantry_core::Settings)) -> Self {
+        Self::at(TestServer::with(engine, change).await).await
+    }
+
     async fn at(server: TestServer) -> Self {
         let ada = server.person("ada").await;
         let app = server.app(&ada, "GPTGet").await;
@@ -103,8 +108,13 @@ impl World {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_from([192, 0, 2, 1], request).await
+    }
+
+    /// A request that comes from this address.
+    pub async fn send_from(&self, address: [u8; 4], request: Request<Body>) -> Answer {
         let mut request = request;
-        let peer = Peer(SocketAddr::from(([192, 0, 2, 1], 4711)));
+        let peer = Peer(SocketAddr::from((address, 4711)));
         request.extensions_mut().insert(peer);
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
@@ -248,7 +258,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    async fn send(&mut self, request: http::request::Builder, body: String) -> Answer {
+    pub async fn send(&mut self, request: http::request::Builder, body: String) -> Answer {
         let cookies = self.cookies.iter().map(|(n, v)| format!("{n}={v}"));
         let cookies = cookies.collect::<Vec<_>>().join("; ");
         let mut request = request.header("accept", "text/html").header("accept-language", "en");

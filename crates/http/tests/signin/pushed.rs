@@ -3,12 +3,13 @@
 use http::StatusCode;
 use pantry_testkit::{Engine, Person, both_engines};
 
-use crate::browser::{Browser, CALLBACK, World, encoded};
+use crate::browser::{Browser, CALLBACK, World, encoded, form_text};
 
 both_engines!(
     a_pushed_request_is_asked_like_any_other_and_once,
     a_pushed_request_is_checked_at_once,
     a_pushed_request_is_for_its_client_and_for_ten_minutes,
+    what_is_no_text_is_not_left_out,
 );
 
 async fn push(w: &World, more: &[(&str, &str)]) -> crate::browser::Answer {
@@ -104,4 +105,37 @@ async fn a_pushed_request_is_for_its_client_and_for_ten_minutes(engine: Engine) 
     assert_eq!(b.get(&at).await.status, StatusCode::BAD_REQUEST);
     let unknown = address(&w.app.client_id, "urn:ietf:params:oauth:request_uri:unknown");
     assert_eq!(b.get(&unknown).await.status, StatusCode::BAD_REQUEST);
+}
+
+async fn what_is_no_text_is_not_left_out(engine: Engine) {
+    let w = World::on(engine).await;
+    let form = w.form(&[("response_type", "code")]);
+    let form = form_text(&form);
+    for name in ["redirect_uri", "scope", "code_challenge", "state", "nonce", "prompt"] {
+        let kind = "application/x-www-form-urlencoded";
+        let answer = w.post_as("/oauth/par", &[], kind, &format!("{form}&{name}=x%FF")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{name}: {}", answer.text);
+        let body = serde_json::json!({
+            "client_id": w.app.client_id, "client_secret": w.secret(), "response_type": "code", name: {"a": 1},
+        });
+        let answer = w
+            .post_as("/oauth/par", &[], "application/json", &body.to_string())
+            .await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{name}: {}", answer.text);
+    }
+    // An app that posts its request to the page is not taken for one that named no address.
+    let posted = format!(
+        "client_id={}&response_type=code&redirect_uri=https://evil.example/%FF",
+        w.app.client_id
+    );
+    let mut b = w.signed_in().await;
+    let request = http::Request::post("/oauth/authorize").header("content-type", "application/x-www-form-urlencoded");
+    let again = b.send(request, posted).await;
+    assert_eq!(b.get(again.location()).await.status, StatusCode::BAD_REQUEST);
+    // What is not known counts for nothing, text or none.
+    let kind = "application/x-www-form-urlencoded";
+    let fine = w
+        .post_as("/oauth/par", &[], kind, &format!("{form}&unknown=x%FF"))
+        .await;
+    assert_eq!(fine.status, StatusCode::CREATED, "{}", fine.text);
 }
