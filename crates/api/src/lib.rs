@@ -8,6 +8,7 @@ mod files;
 mod jobs;
 mod upload;
 mod user;
+mod versions;
 pub mod web;
 
 pub use bin::{BinEntry, BinListing};
@@ -18,6 +19,7 @@ pub use files::{
 pub use jobs::{Job, JobState};
 pub use upload::{Aborted, Completed, Instant, PartInfo, PartReceived, Parts, Precreated, Session};
 pub use user::{OAuthInfo, Quota, ShareEnabled, UserInfo};
+pub use versions::{VersionEntry, Versions};
 
 /// A success: `{"errno":0,"errmsg":"ok","data":…}`, with HTTP 200.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

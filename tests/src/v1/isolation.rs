@@ -165,9 +165,10 @@ enum ById {
     MoveHere,
     Restore,
     Purge,
+    Versions,
 }
 
-const BY_ID: [ById; 8] = [
+const BY_ID: [ById; 9] = [
     ById::Info,
     ById::Download,
     ById::Rename,
@@ -176,6 +177,7 @@ const BY_ID: [ById; 8] = [
     ById::MoveHere,
     ById::Restore,
     ById::Purge,
+    ById::Versions,
 ];
 
 impl ById {
@@ -193,6 +195,7 @@ impl ById {
             ById::Delete => manage(format!("action=delete&{kind}={id}")).await,
             ById::CopyHere => manage(format!("action=copy&{kind}={id}&dest_path={here}&on_conflict=rename")).await,
             ById::MoveHere => manage(format!("action=move&{kind}={id}&dest_path={here}&on_conflict=rename")).await,
+            ById::Versions => token.get(&format!("/v1/files/{id}/versions")).await,
             ById::Restore => token.post("/v1/bin/restore", &format!("{kind}={id}")).await,
             ById::Purge => token.post("/v1/bin/purge", &format!("{kind}={id}")).await,
         }
@@ -208,7 +211,7 @@ impl ById {
         match self {
             ById::Info => right(case.read, reads),
             // A folder has no content; it answers like nothing.
-            ById::Download => right(case.read, reads && !is_folder),
+            ById::Download | ById::Versions => right(case.read, reads && !is_folder),
             ById::Rename | ById::Delete | ById::Restore | ById::Purge => right(case.write, writes),
             // What brings content to where it may be read needs the right to read it where it is.
             ById::CopyHere if case.write == Reach::None => 403,

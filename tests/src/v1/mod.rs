@@ -10,3 +10,4 @@ mod precreate;
 mod races;
 mod search;
 mod user;
+mod versions;

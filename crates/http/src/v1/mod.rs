@@ -30,6 +30,11 @@ pub fn routes() -> Router<AppState> {
         .route("/v1/files/upload/precreate", post(files::upload::precreate))
         .route("/v1/files/{id}", get(files::info))
         .route("/v1/files/{id}/download", get(files::download))
+        .route("/v1/files/{id}/versions", get(files::versions::list))
+        .route(
+            "/v1/files/{id}/versions/{version}/restore",
+            post(files::versions::restore),
+        )
         .route("/v1/bin", get(bin::list))
         .route("/v1/bin/restore", post(bin::restore))
         .route("/v1/bin/purge", post(bin::purge))

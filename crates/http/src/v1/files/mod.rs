@@ -4,6 +4,7 @@ pub mod content;
 pub mod folder;
 pub mod manage;
 pub mod upload;
+pub mod versions;
 
 use axum::extract::State;
 use pantry_api::{DownloadLink, Listing, NodeInfo, SearchHits};
