@@ -81,7 +81,9 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     pub(super) fn run(self) {
         while self.shared.wait(self.every) {
-            let copied = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1));
+            let copied = self
+                .conn
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1));
             let frames: i64 = copied.unwrap_or_else(|e| {
                 // Another process may be at it. The log only grows until the next turn.
                 tracing::debug!(error = %DbError::from(e), "no checkpoint this time");
