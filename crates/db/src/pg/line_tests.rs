@@ -1,13 +1,11 @@
 //! The line between processes, with its connection killed. Named by the trap each stands in.
 
-#[path = "../../../testkit/src/pg.rs"]
-mod server;
-
 use std::{sync::Arc, time::Duration};
 
 use pantry_types::UserId;
 use tokio::{sync::mpsc, time::timeout};
 
+use super::tests::server;
 use crate::{Db, DbOptions, News};
 
 const SOON: Duration = Duration::from_secs(10);

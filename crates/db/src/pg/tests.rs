@@ -2,7 +2,7 @@
 //! Each test is named by the trap it stands in.
 
 #[path = "../../../testkit/src/pg.rs"]
-mod server;
+pub(super) mod server;
 
 use std::{
     sync::{
