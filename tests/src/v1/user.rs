@@ -84,9 +84,12 @@ async fn a_token_that_is_not_good_is_refused_with_the_header_that_asks_for_one(e
         );
     }
     let none = server.get("/v1/user/info").await;
+    let metadata = server.url("/.well-known/oauth-protected-resource/v1");
+    let challenge =
+        format!("Bearer realm=\"pantry\", scope=\"user.read files.app_data\", resource_metadata=\"{metadata}\"");
     assert_eq!(
         (none.error().0, none.header("www-authenticate")),
-        (401, Some("Bearer realm=\"pantry\""))
+        (401, Some(challenge.as_str()))
     );
     let in_url = server
         .get(&format!("/v1/user/info?access_token={}", token.access))
