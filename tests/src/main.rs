@@ -4,6 +4,7 @@ mod d;
 mod documents;
 mod http;
 mod interop;
+mod leaks;
 mod program;
 mod u;
 mod v1;
