@@ -49,10 +49,11 @@ async fn offer_rows(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<bool, Error> {
 }
 
 async fn state(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<Result<(), SetupClosed>, Error> {
+    // In this order: who is there takes the link away, and PostgreSQL may show that between two statements.
+    let stands = meta::get(tx, KEY).await?.is_some_and(|h| crate::keys::same(&h, hash));
     if users::any(tx).await? {
         return Ok(Err(SetupClosed::Used));
     }
-    let stands = meta::get(tx, KEY).await?.is_some_and(|h| crate::keys::same(&h, hash));
     Ok(if stands { Ok(()) } else { Err(SetupClosed::Invalid) })
 }
 
