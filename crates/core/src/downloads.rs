@@ -72,12 +72,17 @@ struct Claim {
 impl Claim {
     /// Numbers in base 36, so that links stay short; then `~` and the share, then `_` for one to be saved.
     fn text(&self) -> String {
-        let mut text = [self.user.0, self.version.0, self.grant.0, self.epoch, self.expires]
-            .map(base36)
-            .join(".");
+        // A listing has one for each of its files: nothing is put together from pieces.
+        let mut text = String::with_capacity(48);
+        for number in [self.user.0, self.version.0, self.grant.0, self.epoch, self.expires] {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            push_base36(&mut text, number);
+        }
         if self.share.0 != 0 {
             text.push('~');
-            text.push_str(&base36(self.share.0));
+            push_base36(&mut text, self.share.0);
         }
         if self.raw {
             text.push('_');
@@ -107,16 +112,20 @@ impl Claim {
     }
 }
 
-fn base36(mut n: i64) -> String {
-    let mut digits = Vec::new();
+fn push_base36(text: &mut String, mut n: i64) {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    // 13 digits hold every number.
+    let mut digits = [0; 13];
+    let mut at = digits.len();
     loop {
-        let d = u32::try_from(n % 36).unwrap_or(0);
-        digits.push(char::from_digit(d, 36).unwrap_or('0'));
+        at -= 1;
+        digits[at] = DIGITS[usize::try_from(n % 36).unwrap_or(0)];
         n /= 36;
-        if n <= 0 {
-            return digits.iter().rev().collect();
+        if n <= 0 || at == 0 {
+            break;
         }
     }
+    text.extend(digits[at..].iter().map(|digit| char::from(*digit)));
 }
 
 impl Drive {
@@ -190,7 +199,12 @@ impl Drive {
     fn signed_path(&self, claim: &Claim) -> String {
         let text = claim.text();
         let signature = self.keys().sign_link(text.as_bytes());
-        format!("/d/{text}?sig={}", URL_SAFE_NO_PAD.encode(signature))
+        let mut path = String::with_capacity(text.len() + 32);
+        for piece in ["/d/", &text, "?sig="] {
+            path.push_str(piece);
+        }
+        URL_SAFE_NO_PAD.encode_string(signature, &mut path);
+        path
     }
 
     /// Opens what a link names. `claim` and `signature` are the two parts of the

@@ -4,7 +4,7 @@ use pantry_core::Actor;
 use pantry_types::DrivePath;
 
 use crate::{
-    common::{CHUNK, On, drive, md5_of, name_of, noise},
+    common::{CHUNK, On, drive, noise},
     on_both,
 };
 

@@ -36,6 +36,8 @@ pub struct Call {
     pub caller: WeipanActor,
     /// The dologid that the caller knows.
     pub since: Option<i64>,
+    /// The caller, to read.
+    pub reader: Actor,
 }
 
 /// What a method did.
@@ -66,7 +68,7 @@ impl Call {
 
     /// The caller, to read.
     pub fn reader(&self) -> Actor {
-        self.caller.actor(None)
+        self.reader.clone()
     }
 
     /// The caller, to write: only while the dologid that was sent is the latest.
@@ -98,8 +100,8 @@ impl Call {
     }
 
     fn link(&self, item: &Item, raw: bool) -> String {
-        let path = self.drive().item_link(&self.reader(), item, raw);
-        format!("{}{path}", self.state.download_url())
+        let path = self.drive().item_link(&self.reader, item, raw);
+        [self.state.download_url(), &path].concat()
     }
 }
 

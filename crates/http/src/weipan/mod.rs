@@ -150,6 +150,7 @@ async fn serve(state: &AppState, request: Request) -> Response {
                 let call = Call {
                     state: state.clone(),
                     sent,
+                    reader: caller.actor(None),
                     caller,
                     since,
                 };

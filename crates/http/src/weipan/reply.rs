@@ -26,6 +26,15 @@ pub fn json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_else(|_| b"null".to_vec())
 }
 
+/// The same for what is about this long, in bytes: it is not moved while it grows.
+pub fn long_json<T: Serialize>(value: &T, length: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(length);
+    match serde_json::to_writer(&mut out, value) {
+        Ok(()) => out,
+        Err(_) => b"null".to_vec(),
+    }
+}
+
 impl Reply {
     /// A success.
     pub fn success(data: Option<Vec<u8>>) -> Self {

@@ -1,11 +1,13 @@
 //! The fields of each reply, with the type that each has in that very reply. Must not look anything up.
 
+use std::fmt::Display;
+
 use pantry_core::{
     item::Item,
     weipan::{Binned, Listed, Placed},
 };
-use pantry_types::NodeId;
-use serde::Serialize;
+use pantry_types::{Md5, NodeId, Sha1};
+use serde::{Serialize, Serializer};
 
 use super::call::Call;
 
@@ -15,6 +17,15 @@ fn app_key(item: &Item) -> String {
         "0".into()
     } else {
         item.client_id.clone()
+    }
+}
+
+/// What is written as a text without being one first.
+struct Text<T>(T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
     }
 }
 
@@ -37,31 +48,31 @@ fn size_text(bytes: i64) -> String {
 /// A folder in a list.
 #[derive(Serialize)]
 pub struct FolderRow {
-    id: String,
+    id: Text<NodeId>,
     name: String,
-    pid: String,
-    ctime: String,
-    ltime: String,
-    file_num: String,
-    dir_num: String,
+    pid: Text<NodeId>,
+    ctime: Text<i64>,
+    ltime: Text<i64>,
+    file_num: Text<i64>,
+    dir_num: Text<i64>,
 }
 
 /// A file in a list.
 #[derive(Serialize)]
 pub struct FileRow {
-    id: String,
+    id: Text<NodeId>,
     name: String,
-    dir_id: String,
-    ctime: String,
-    ltime: String,
+    dir_id: Text<NodeId>,
+    ctime: Text<i64>,
+    ltime: Text<i64>,
     size: String,
     #[serde(rename = "type")]
     kind: String,
-    md5: String,
-    sha1: String,
+    md5: Text<Md5>,
+    sha1: Text<Sha1>,
     share: i64,
-    byte: String,
-    length: String,
+    byte: Text<i64>,
+    length: Text<i64>,
     url: String,
 }
 
@@ -80,28 +91,28 @@ pub fn row(call: &Call, listed: Listed) -> Row {
     let item = listed.item;
     if item.kind == pantry_core::Kind::Folder {
         return Row::Folder(FolderRow {
-            id: item.id.to_string(),
+            id: Text(item.id),
             name: item.name,
-            pid: item.parent.to_string(),
-            ctime: item.created_at.to_string(),
-            ltime: item.modified_at.to_string(),
-            file_num: item.file_count.to_string(),
-            dir_num: item.folder_count.to_string(),
+            pid: Text(item.parent),
+            ctime: Text(item.created_at),
+            ltime: Text(item.modified_at),
+            file_num: Text(item.file_count),
+            dir_num: Text(item.folder_count),
         });
     }
     Row::File(FileRow {
-        id: item.id.to_string(),
-        dir_id: item.parent.to_string(),
-        ctime: item.created_at.to_string(),
-        ltime: item.modified_at.to_string(),
+        id: Text(item.id),
+        dir_id: Text(item.parent),
+        ctime: Text(item.created_at),
+        ltime: Text(item.modified_at),
         size: size_text(item.size),
-        md5: item.md5.to_string(),
-        sha1: item.sha1.to_string(),
+        md5: Text(item.md5),
+        sha1: Text(item.sha1),
         share: shared(listed.share.as_deref()),
-        byte: item.size.to_string(),
-        length: item.size.to_string(),
+        byte: Text(item.size),
+        length: Text(item.size),
         url: call.file_url(&item, listed.share.as_deref()),
-        kind: item.mime.clone(),
+        kind: item.mime,
         name: item.name,
     })
 }

@@ -122,20 +122,6 @@ impl Scene {
     }
 }
 
-/// The first two of the three steps; the key.
-async fn post_form(p: &Program, bytes: &[u8]) -> String {
-    let signed = p.ok("file/upload_sign", "file_name=x").await;
-    let mut form = reqwest::multipart::Form::new();
-    for name in ["key", "policy", "signature"] {
-        form = form.text(name, text(&signed[name]));
-    }
-    let part = reqwest::multipart::Part::bytes(bytes.to_vec()).file_name("x");
-    let request = p.server.http.post(p.server.url("/"));
-    let reply = pantry_testkit::Reply::of(request.multipart(form.part("file", part))).await;
-    assert_eq!(reply.status, 201);
-    text(&signed["key"])
-}
-
 const LONG: &str = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn";
 
 /// Method, number, and a form that makes it.
@@ -411,7 +397,7 @@ async fn full_folders_and_system_folders(engine: Engine) {
         &format!("dir_id={two}&sha1={sha1}&file_name=x"),
     )
     .await;
-    let key = post_form(p, b"sent").await;
+    let key = p.post_form(b"sent").await;
     full("file/upload_back", &format!("key={key}&file_name=x&dir_id={two}")).await;
     full("recycle/restore_file", &format!("fid={binned}")).await;
     full("recycle/restore_dir", &format!("dir_id={binned_dir}")).await;
@@ -532,7 +518,7 @@ async fn failing_stores_have_their_numbers(engine: Engine) {
 async fn a_full_disk_has_its_number(engine: Engine) {
     let (server, disk) = TestServer::on_a_disk(engine, |s| s.weipan.rate_per_minute = 0).await;
     let mut s = Scene::on(Program::on(server).await).await;
-    let key = post_form(&s.program, b"waits for its name").await;
+    let key = s.program.post_form(b"waits for its name").await;
     s.names.push(("{key}", key));
     let head = s.program.head().await;
     // The contents: above what lies in the rows.
@@ -565,7 +551,7 @@ async fn a_full_disk_has_its_number(engine: Engine) {
 /// The last of the three steps, where the table's calls get no further than the key.
 async fn what_was_sent_may_not_fit_when_it_is_named(engine: Engine) {
     let s = Scene::new(engine).await;
-    let key = post_form(&s.program, &vec![1; 600_000]).await;
+    let key = s.program.post_form(&vec![1; 600_000]).await;
     let back = async |number, form: &str| {
         s.expect("file/upload_back", number, &format!("key={key}&{form}")).await;
     };

@@ -26,6 +26,7 @@ fn shape(value: &Value) -> String {
 }
 
 const SHAPES: &str = include_str!("shapes.txt");
+const DOCUMENTATION: &str = include_str!("../../../../docs/api/weipan.md");
 
 async fn replies_have_the_reviewed_shapes(engine: Engine) {
     let p = Program::new(engine).await;
@@ -57,7 +58,8 @@ async fn replies_have_the_reviewed_shapes(engine: Engine) {
     let info = p.ok("file/get_file_info", &format!("fid={file}")).await;
     note("file/get_file_info", &info);
     let form = format!("dir_id=0&sha1={}&file_name=c.txt", text(&info["data"]["sha1"]));
-    note("file/upload_with_sha1", &p.ok("file/upload_with_sha1", &form).await);
+    let known = p.ok("file/upload_with_sha1", &form).await;
+    note("file/upload_with_sha1", &known);
     let form = format!("fid={file}&new_name=copy.txt&to_dir_id=0");
     note("file/copy_file", &p.ok("file/copy_file", &form).await);
     let form = format!("fid={file}&new_name=moved.txt&to_dir_id={dir}");
@@ -103,6 +105,32 @@ async fn replies_have_the_reviewed_shapes(engine: Engine) {
         &p.ok("recycle/restore_file", &format!("fid={file}")).await,
     );
     note("recycle/truncate_recycle", &p.ok("recycle/truncate_recycle", "").await);
+    p.ok("file/delete_file", &format!("fid={file}")).await;
+    note(
+        "recycle/delete_file",
+        &p.ok("recycle/delete_file", &format!("fid={file}")).await,
+    );
+    p.ok("dir/delete_dir", &format!("dir_id={dir}")).await;
+    note(
+        "recycle/delete_dir",
+        &p.ok("recycle/delete_dir", &format!("dir_id={dir}")).await,
+    );
+    note("dir/list_items", &p.ok("dir/list_items", "").await);
+    let form = format!("fid={}&to_email=a@example.com", text(&known["data"]["fid"]));
+    note("file/email_share_file", &p.ok("file/email_share_file", &form).await);
+    let form = format!("key={}&file_name=back.txt&dir_id=0", p.post_form(b"back").await);
+    note("file/upload_back", &p.ok("file/upload_back", &form).await);
+    // Every method is here, but for the two that redirect.
+    for title in DOCUMENTATION.lines().filter_map(|line| line.strip_prefix("## `")) {
+        let method = title
+            .trim_end_matches('`')
+            .replace("m=", "")
+            .replace("&a=", "/")
+            .replace("a=", "");
+        let shown = seen.iter().any(|line| line.starts_with(&format!("{method} ")));
+        let redirects = ["file/jump_to_s3", "file/download_share_file"].contains(&method.as_str());
+        assert_ne!(shown, redirects, "{method}");
+    }
     let seen = format!("{}\n", seen.join("\n"));
     assert!(
         seen == SHAPES,

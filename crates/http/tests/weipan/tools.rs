@@ -161,6 +161,20 @@ impl Program {
         reply
     }
 
+    /// The first two of the three steps; the key.
+    pub async fn post_form(&self, bytes: &[u8]) -> String {
+        let signed = self.ok("file/upload_sign", "file_name=x").await;
+        let mut form = Form::new();
+        for name in ["key", "policy", "signature"] {
+            form = form.text(name, text(&signed[name]));
+        }
+        let part = Part::bytes(bytes.to_vec()).file_name("x");
+        let request = self.server.http.post(self.server.url("/"));
+        let reply = Reply::of(request.multipart(form.part("file", part))).await;
+        assert_eq!(reply.status, 201);
+        text(&signed["key"])
+    }
+
     /// A file in a folder; its id.
     pub async fn file(&self, folder: &str, name: &str, bytes: &[u8]) -> String {
         let fields = [("cover", "no"), ("dir_id", folder)];

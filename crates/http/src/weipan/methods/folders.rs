@@ -7,9 +7,12 @@ use crate::weipan::{
     args,
     call::{Call, Done},
     fault::{Cause, Fault},
-    reply::json,
+    reply::{json, long_json},
     show,
 };
+
+/// About what an entry of a list takes as JSON, in bytes.
+const ROW: usize = 480;
 
 /// `dir/create_dir`
 pub async fn create(call: &Call) -> Result<Done, Fault> {
@@ -46,13 +49,17 @@ async fn page(call: &Call) -> Result<(show::ListData, Dolog), Fault> {
 /// `dir/getlist`
 pub async fn list(call: &Call) -> Result<Done, Fault> {
     let (data, dolog) = page(call).await?;
-    Ok(Done::Seen(Some(json(&data)), dolog))
+    let length = data.list.len() * ROW + 256;
+    Ok(Done::Seen(Some(long_json(&data, length)), dolog))
 }
 
 /// `dir/get_list`, `dir/list_items`
 pub async fn list_flat(call: &Call) -> Result<Done, Fault> {
     let (data, dolog) = page(call).await?;
-    Ok(Done::Seen(Some(json(&data.list)), dolog))
+    Ok(Done::Seen(
+        Some(long_json(&data.list, data.list.len() * ROW + 16)),
+        dolog,
+    ))
 }
 
 /// `dir/rename_dir`
