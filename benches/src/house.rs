@@ -130,7 +130,18 @@ impl House {
             command.args(["--database", &database.url]);
         }
         command.env("PANTRY_V1__RATE_PER_MINUTE", "0").stdin(Stdio::null());
+        command.env("PANTRY_WEIPAN__RATE_PER_MINUTE", "0");
         command
+    }
+
+    /// The person's account and password.
+    pub const CREDENTIALS: (&str, &str) = (USER, PASSWORD);
+
+    /// An app that may use the weipan API: its key and secret.
+    pub fn weipan_app(&self) -> anyhow::Result<(String, String)> {
+        let app = self.run(&["app", "add", "--owner", USER, "--name", "Mirror", "--weipan", "--json"])?;
+        let field = |name: &str| Ok(app[name].as_str().with_context(|| format!("no {name}"))?.to_owned());
+        field("client_id").and_then(|id| Ok((id, field("client_secret")?)))
     }
 
     fn run(&self, args: &[&str]) -> anyhow::Result<Value> {

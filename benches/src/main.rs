@@ -16,6 +16,7 @@ mod stat;
 mod tokens;
 mod trees;
 mod upload;
+mod weipan;
 mod writes;
 
 #[path = "../../crates/testkit/src/pg.rs"]
@@ -34,15 +35,15 @@ use crate::{
 const GIB: usize = 1 << 30;
 
 /// What can be measured.
-const NAMES: [&str; 9] = [
-    "upload", "download", "stat", "folders", "contents", "pages", "trees", "memory", "tokens",
+const NAMES: [&str; 10] = [
+    "upload", "download", "stat", "folders", "contents", "weipan", "pages", "trees", "memory", "tokens",
 ];
 
 /// Measures what Pantry promises about speed, as ratios to ceilings measured in the same run.
 #[derive(Parser, Debug)]
 #[command(name = "pantry-benches", max_term_width = 100)]
 struct Cli {
-    /// What to measure: upload download stat folders contents pages trees memory tokens; everything if left out
+    /// What to measure: upload download stat folders contents weipan pages trees memory tokens; everything if left out
     names: Vec<String>,
     /// Print JSON instead of the table
     #[arg(long)]
@@ -132,6 +133,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         if wanted("contents") {
             add(writes::contents(&bench, engine).await?);
+        }
+        if wanted("weipan") {
+            add(weipan::measure(&bench, engine).await?);
         }
         if wanted("pages") || wanted("trees") {
             let houses = seed::Houses::new(&bench, engine).await?;
