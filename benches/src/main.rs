@@ -11,6 +11,7 @@ mod memory;
 mod nginx;
 mod pages;
 mod report;
+mod search;
 mod seed;
 mod stat;
 mod tokens;
@@ -35,15 +36,15 @@ use crate::{
 const GIB: usize = 1 << 30;
 
 /// What can be measured.
-const NAMES: [&str; 10] = [
-    "upload", "download", "stat", "folders", "contents", "weipan", "pages", "trees", "memory", "tokens",
+const NAMES: [&str; 11] = [
+    "upload", "download", "stat", "folders", "contents", "weipan", "pages", "search", "trees", "memory", "tokens",
 ];
 
 /// Measures what Pantry promises about speed, as ratios to ceilings measured in the same run.
 #[derive(Parser, Debug)]
 #[command(name = "pantry-benches", max_term_width = 100)]
 struct Cli {
-    /// What to measure: upload download stat folders contents weipan pages trees memory tokens; everything if left out
+    /// What to measure: upload download stat folders contents weipan pages search trees memory tokens; everything if left out
     names: Vec<String>,
     /// Print JSON instead of the table
     #[arg(long)]
@@ -137,10 +138,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         if wanted("weipan") {
             add(weipan::measure(&bench, engine).await?);
         }
-        if wanted("pages") || wanted("trees") {
+        if wanted("pages") || wanted("search") || wanted("trees") {
             let houses = seed::Houses::new(&bench, engine).await?;
             if wanted("pages") {
                 add(pages::measure(&bench, &houses).await?);
+            }
+            if wanted("search") {
+                add(search::measure(&bench, &houses).await?);
             }
             if wanted("trees") {
                 add(trees::measure(&bench, &houses).await?);
