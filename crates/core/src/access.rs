@@ -125,7 +125,9 @@ fn entry(actor: &Actor, found: Option<(Books, Option<Standing>)>, now: i64) -> R
     let (user, standing) = found.filter(|(user, _)| !user.is_disabled).ok_or(Error::Unauthorized)?;
     let mut sandbox = NodeId(0);
     if actor.grant().0 != 0 {
-        let standing = standing.filter(|s| s.holds(actor.epoch(), now)).ok_or(Error::Unauthorized)?;
+        let standing = standing
+            .filter(|s| s.holds(actor.epoch(), now))
+            .ok_or(Error::Unauthorized)?;
         sandbox = standing.sandbox;
     }
     Ok(Entry {

@@ -513,7 +513,10 @@ impl Drive {
             user_code_hash: user_code_hash(&self.0.keys, &code),
             limits: vec![
                 limit(format!("device user {}", person.user), max),
-                limit(format!("device from {}", origin.network()), max.saturating_mul(PER_ADDRESS)),
+                limit(
+                    format!("device from {}", origin.network()),
+                    max.saturating_mul(PER_ADDRESS),
+                ),
             ]
             .into_iter()
             .filter(|l| l.max > 0)

@@ -40,14 +40,13 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 pub use accounts::{MIN_PASSWORD, NewUser, User};
-pub(crate) use grant::give_by_password;
-pub use throttle::Guess;
 pub(crate) use accounts::{NewFromDirectory, insert_from_directory};
 pub use apps::{AddedApp, App, Client, NewApp};
 pub use authorize::{Asked, AuthorizeError, AuthorizeRequest, Prompt};
 pub use claim::ClaimError;
 pub use device::{DeviceAddress, DeviceAnswer, DeviceAsk, DeviceProblem, DeviceRequest};
 pub use error::{OAuthCode, OAuthError};
+pub(crate) use grant::give_by_password;
 pub use introspect::Introspection;
 pub use jwks::Alg;
 pub use origin::Origin;
@@ -57,6 +56,7 @@ pub use session::{SessionActor, SignedIn};
 pub use setup::{SetupClosed, SetupError};
 pub use sweep::Swept;
 pub use term::{Consent, Term};
+pub use throttle::Guess;
 pub use token::TokenActor;
 
 /// What authentication keeps in memory; one for a process.

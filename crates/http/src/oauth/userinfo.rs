@@ -14,7 +14,11 @@ use pantry_types::Scope;
 use serde_json::json;
 
 use super::{answer, answer::Refusal, read, token};
-use crate::{envelope::Failure, request::{ClientAddress, Context}, state::AppState};
+use crate::{
+    envelope::Failure,
+    request::{ClientAddress, Context},
+    state::AppState,
+};
 
 fn challenge(status: StatusCode, error: Option<&str>, description: &str) -> Response {
     let mut body = json!({"error": error.unwrap_or("invalid_request"), "error_description": description});
