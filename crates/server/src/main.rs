@@ -1,4 +1,4 @@
-//! The binary `pantryd`. Owns nothing: the library of this crate does the work.
+//! The binary `pantryd`. Owns the choice of an allocator and nothing else: the library of this crate does the work.
 
 use std::process::ExitCode;
 
