@@ -10,7 +10,7 @@ use pantry_db::{
     nodes::{Above, Kind, Line, Node},
     users,
 };
-use pantry_types::{DrivePath, Name, NodeId, Scope, limits, sort::sort_key};
+use pantry_types::{DrivePath, GrantId, Name, NodeId, Scope, UserId, limits, sort::sort_key};
 
 use crate::{
     Error,
@@ -114,22 +114,12 @@ pub async fn enter_write<'a>(tx: &mut Tx<'_>, actor: &'a Actor, now: i64) -> Res
     let found = books::lock(tx, actor.user(), actor.grant()).await?;
     let entry = entry(actor, found, now)?;
     // After who calls: the head is told to nobody whose access has ended.
-    let head = entry.user.head;
-    if actor.expected_head().is_some_and(|h| h != head) {
-        return Err(Error::StaleHead { head });
-    }
+    entry.check_head()?;
     Ok(entry)
 }
 
-fn entry(actor: &Actor, found: Option<(Books, Option<Standing>)>, now: i64) -> Result<Entry<'_>, Error> {
-    let (user, standing) = found.filter(|(user, _)| !user.is_disabled).ok_or(Error::Unauthorized)?;
-    let mut sandbox = NodeId(0);
-    if actor.grant().0 != 0 {
-        let standing = standing
-            .filter(|s| s.holds(actor.epoch(), now))
-            .ok_or(Error::Unauthorized)?;
-        sandbox = standing.sandbox;
-    }
+fn entry(actor: &Actor, found: Found, now: i64) -> Result<Entry<'_>, Error> {
+    let (user, sandbox) = admit(found, actor.grant(), actor.epoch(), now).ok_or(Error::Unauthorized)?;
     Ok(Entry {
         actor,
         user,
@@ -139,12 +129,45 @@ fn entry(actor: &Actor, found: Option<(Books, Option<Standing>)>, now: i64) -> R
     })
 }
 
+type Found = Option<(Books, Option<Standing>)>;
+
+/// The books of a person who may come in, and the app's own folder; grant 0 is the person themselves.
+fn admit(found: Found, grant: GrantId, epoch: i64, now: i64) -> Option<(Books, NodeId)> {
+    let (user, standing) = found.filter(|(user, _)| !user.is_disabled)?;
+    if grant.0 == 0 {
+        return Some((user, NodeId(0)));
+    }
+    let standing = standing.filter(|s| s.holds(epoch, now))?;
+    Some((user, standing.sandbox))
+}
+
+/// The person's books while what was made under this grant and epoch still holds: for uploads and links, which outlive the
+/// call that made them.
+pub(crate) async fn outlived(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    grant: GrantId,
+    epoch: i64,
+    now: i64,
+) -> Result<Option<Books>, Error> {
+    let found = books::read(tx, user, grant).await?;
+    Ok(admit(found, grant, epoch, now).map(|(user, _)| user))
+}
+
 impl Entry<'_> {
     /// How far the wanted right reaches.
     pub fn reach(&self, need: Need) -> Reach {
         match need {
             Need::Read => self.actor.read(),
             Need::Write => self.actor.write(),
+        }
+    }
+
+    /// Refuses who carries a head that is not the latest.
+    pub fn check_head(&self) -> Result<(), Error> {
+        match self.actor.expected_head() {
+            Some(head) if head != self.user.head => Err(Error::StaleHead { head: self.user.head }),
+            _ => Ok(()),
         }
     }
 
@@ -478,12 +501,7 @@ pub async fn index(tx: &mut Tx<'_>, node: &Node) -> Result<(), Error> {
 }
 
 /// The wanted name if it is free in the folder, else `name (1)`, `name (2)`, …
-pub async fn free_name(
-    tx: &mut Tx<'_>,
-    user: pantry_types::UserId,
-    folder: NodeId,
-    wanted: &Name,
-) -> Result<Name, Error> {
+pub async fn free_name(tx: &mut Tx<'_>, user: UserId, folder: NodeId, wanted: &Name) -> Result<Name, Error> {
     if nodes::child(tx, user, folder, wanted.as_str()).await?.is_none() {
         return Ok(wanted.clone());
     }

@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use pantry_blob::{BlobKey, Reader};
-use pantry_db::{blobs, grants, nodes, users, versions};
+use pantry_db::{blobs, nodes, versions};
 use pantry_types::{GrantId, Md5, NodeId, ShareId, UserId, VersionId};
 
 use crate::{
@@ -224,14 +224,7 @@ impl Drive {
             .read((parsed, self.now()), |tx, (c, now)| {
                 Box::pin(async move {
                     let gone = || Error::NotFound("file");
-                    let alive = match c.grant.0 {
-                        0 => true,
-                        _ => grants::get(tx, c.user, c.grant)
-                            .await?
-                            .is_some_and(|g| g.holds(c.epoch, *now)),
-                    };
-                    let user = users::get(tx, c.user).await?.filter(|u| !u.is_disabled);
-                    let (true, Some(user)) = (alive, user) else {
+                    let Some(user) = access::outlived(tx, c.user, c.grant, c.epoch, *now).await? else {
                         return Err(Error::Forbidden(
                             "the app that made this link has lost its access".into(),
                         ));

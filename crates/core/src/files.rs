@@ -161,7 +161,10 @@ impl Drive {
         let args = (actor.clone(), folder, page, limit, self.now());
         self.db()
             .read(args, |tx, (actor, folder, page, limit, now)| {
-                Box::pin(list(tx, actor, folder, page, *limit, *now))
+                Box::pin(async move {
+                    let mut entry = access::enter(tx, actor, *now).await?;
+                    list(tx, &mut entry, folder, page, *limit).await
+                })
             })
             .await
     }
@@ -314,14 +317,12 @@ impl Drive {
 
 pub(crate) async fn list(
     tx: &mut Tx<'_>,
-    actor: &Actor,
+    entry: &mut Entry<'_>,
     folder: &FolderRef,
     page: &Page,
     limit: i64,
-    now: i64,
 ) -> Result<Listing, Error> {
     let limit = limit.clamp(1, i64::from(limits::LIST_MAX.max(1024)));
-    let mut entry = access::enter(tx, actor, now).await?;
     let place = match folder {
         FolderRef::Id(id) => {
             let id = if id.0 == 0 { entry.user.root_id } else { *id };

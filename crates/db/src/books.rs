@@ -3,7 +3,7 @@
 
 use pantry_types::{GrantId, NodeId, UserId};
 
-use crate::{DbError, Engine, Row, Tx};
+use crate::{DbError, Engine, Row, Tx, grants};
 
 /// A person as an operation sees them. Sizes in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +46,7 @@ pub struct Standing {
 impl Standing {
     /// Whether what was made under it in this epoch still holds.
     pub fn holds(&self, epoch: i64, now: i64) -> bool {
-        self.epoch == epoch && self.revoked_at == 0 && (self.expires_at == 0 || now < self.expires_at)
+        self.epoch == epoch && grants::stands(self.revoked_at, self.expires_at, now)
     }
 }
 

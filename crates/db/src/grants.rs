@@ -38,10 +38,15 @@ pub struct Grant {
     pub weipan_at: i64,
 }
 
+/// Whether a grant of these columns is neither taken back nor past its end.
+pub(crate) fn stands(revoked_at: i64, expires_at: i64, now: i64) -> bool {
+    revoked_at == 0 && (expires_at == 0 || now < expires_at)
+}
+
 impl Grant {
     /// Whether it is neither taken back nor past its end.
     pub fn is_live(&self, now: i64) -> bool {
-        self.revoked_at == 0 && (self.expires_at == 0 || now < self.expires_at)
+        stands(self.revoked_at, self.expires_at, now)
     }
 
     /// Whether what was made under it in this epoch still holds.

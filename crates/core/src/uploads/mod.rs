@@ -16,14 +16,14 @@ use std::sync::Arc;
 use md5::Digest as _;
 use pantry_blob::BlobError;
 use pantry_db::{
-    Tx, grants,
+    Tx,
     uploads::{self as rows, Part, Upload, UploadState},
     users,
 };
 use pantry_types::{Blake3, Md5, Name, UserId, limits, random};
 
 use crate::{
-    Actor, Drive, Error,
+    Actor, Drive, Error, access,
     contents::EMPTY_MD5,
     files::{FolderRef, OnConflict},
     item::Item,
@@ -504,15 +504,8 @@ impl Drive {
 
 /// Whether the grant that made an upload still stands.
 async fn alive(tx: &mut Tx<'_>, u: &Upload, now: i64) -> Result<bool, Error> {
-    if users::get(tx, u.user).await?.is_none_or(|u| u.is_disabled) {
-        return Ok(false);
-    }
-    if u.grant.0 == 0 {
-        return Ok(true);
-    }
-    Ok(grants::get(tx, u.user, u.grant)
-        .await?
-        .is_some_and(|g| g.holds(u.epoch, now)))
+    let user = access::outlived(tx, u.user, u.grant, u.epoch, now).await?;
+    Ok(user.is_some())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,12 @@
 //! What a program is told of changes: the number of the latest, and the folders to list again.
 //! Must not tell a number whose changes it did not tell.
 
-use pantry_db::{Engine, Tx, changes, users};
-use pantry_types::{NodeId, UserId};
+use pantry_db::{
+    Engine, Tx,
+    books::{self, Books},
+    changes,
+};
+use pantry_types::{GrantId, NodeId, UserId};
 
 use crate::{Drive, Error};
 
@@ -50,38 +54,34 @@ impl Drive {
 }
 
 async fn dolog(tx: &mut Tx<'_>, id: UserId, since: Option<i64>, up_to: Option<i64>) -> Result<Dolog, Error> {
-    let user = users::get(tx, id).await?.ok_or(Error::Unauthorized)?;
-    let now = Log {
-        user: id,
-        root: user.root_id,
-        head: user.head,
-        floor: user.floor,
-    };
-    told(tx, &now, since, up_to).await
+    let (user, _) = books::read(tx, id, GrantId(0)).await?.ok_or(Error::Unauthorized)?;
+    told(tx, &user, since, up_to).await
 }
 
-/// What is to be known of a person's log; read before in the same transaction.
-pub(super) struct Log {
-    pub(super) user: UserId,
-    pub(super) root: NodeId,
-    pub(super) head: i64,
-    pub(super) floor: i64,
-}
-
-pub(super) async fn told(tx: &mut Tx<'_>, log: &Log, since: Option<i64>, up_to: Option<i64>) -> Result<Dolog, Error> {
-    let head = up_to.unwrap_or(log.head);
+/// The same by the person's books, read before in the same transaction.
+pub(super) async fn told(
+    tx: &mut Tx<'_>,
+    user: &Books,
+    since: Option<i64>,
+    up_to: Option<i64>,
+) -> Result<Dolog, Error> {
+    let head = up_to.unwrap_or(user.head);
     let mut folders = Vec::new();
-    if let Some(since) = since.filter(|s| (log.floor..head).contains(s)) {
-        folders = changes::folders_touched(tx, log.user, log.root, since, head).await?;
+    if let Some(since) = since.filter(|s| (user.floor..head).contains(s)) {
+        folders = changes::folders_touched(tx, user.id, user.root_id, since, head).await?;
         for folder in &mut folders {
-            if *folder == log.root {
+            if *folder == user.root_id {
                 *folder = NodeId(0);
             }
         }
         folders.sort_unstable_by_key(|f| f.0);
         // On PostgreSQL the log may have been trimmed between the two statements; not what was written a moment ago.
         let settled = up_to.is_some() || tx.engine() == Engine::Sqlite;
-        if !settled && users::get(tx, log.user).await?.is_none_or(|u| since < u.floor) {
+        if !settled
+            && books::read(tx, user.id, GrantId(0))
+                .await?
+                .is_none_or(|(now, _)| since < now.floor)
+        {
             folders.clear();
         }
     }

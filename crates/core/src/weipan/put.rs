@@ -8,7 +8,6 @@ use pantry_types::{DrivePath, Name, NodeId, Sha1};
 use super::{
     Refused,
     tree::{Limits, Placed, check_path, check_room, destination, placed},
-    view::check_head,
 };
 use crate::{
     Actor, Drive, Error,
@@ -137,7 +136,7 @@ impl Drive {
             .read((wish.clone(), size), |tx, (wish, size)| {
                 Box::pin(async move {
                     let entry = access::enter(tx, &wish.actor, wish.limits.now).await?;
-                    check_head(&entry)?;
+                    entry.check_head()?;
                     if let Target::Id(id) = &wish.upload.folder {
                         let folder = destination(tx, &entry, *id).await?;
                         check_slot(tx, &entry, &folder, wish).await?;

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use pantry_db::{Tx, bin as rows, books, books::Books, nodes, nodes::Kind, nodes::Node, shares};
-use pantry_types::{DrivePath, GrantId, NodeId};
+use pantry_db::{Tx, bin as rows, books::Books, nodes, nodes::Kind, nodes::Node, shares};
+use pantry_types::{DrivePath, NodeId};
 
-use super::dolog::{Dolog, Log, told};
+use super::dolog::{Dolog, told};
 use crate::{
     Actor, Drive, Error,
     access::{self, Entry, Need},
@@ -64,9 +64,9 @@ impl Drive {
                 (actor.clone(), folder, page, size, since, self.now()),
                 |tx, (actor, folder, page, size, since, now)| {
                     Box::pin(async move {
-                        let user = known(tx, actor).await?;
-                        let dolog = told(tx, &log_of(&user), *since, None).await?;
-                        Ok((list(tx, actor, *folder, *page, *size, *now).await?, dolog))
+                        let mut entry = access::enter(tx, actor, *now).await?;
+                        let dolog = told(tx, &entry.user, *since, None).await?;
+                        Ok((list(tx, &mut entry, *folder, *page, *size).await?, dolog))
                     })
                 },
             )
@@ -79,10 +79,10 @@ impl Drive {
     /// [`Error::Unauthorized`]: there is no such person (any more).
     pub async fn weipan_account(&self, actor: &Actor, since: Option<i64>) -> Result<(Books, Dolog), Error> {
         self.db()
-            .read((actor.clone(), since), |tx, (actor, since)| {
+            .read((actor.clone(), since, self.now()), |tx, (actor, since, now)| {
                 Box::pin(async move {
-                    let user = known(tx, actor).await?;
-                    let dolog = told(tx, &log_of(&user), *since, None).await?;
+                    let user = access::enter(tx, actor, *now).await?.user;
+                    let dolog = told(tx, &user, *since, None).await?;
                     Ok((user, dolog))
                 })
             })
@@ -100,7 +100,7 @@ impl Drive {
                 |tx, (actor, file, since, now)| {
                     Box::pin(async move {
                         let entry = access::enter(tx, actor, *now).await?;
-                        let dolog = told(tx, &log_of(&entry.user), *since, None).await?;
+                        let dolog = told(tx, &entry.user, *since, None).await?;
                         Ok((listed(tx, &entry, *file).await?, dolog))
                     })
                 },
@@ -118,7 +118,7 @@ impl Drive {
             .read((actor.clone(), file, self.now()), |tx, (actor, file, now)| {
                 Box::pin(async move {
                     let entry = access::enter(tx, actor, *now).await?;
-                    check_head(&entry)?;
+                    entry.check_head()?;
                     listed(tx, &entry, *file).await
                 })
             })
@@ -150,29 +150,6 @@ impl Drive {
     }
 }
 
-/// Refuses who carries a head that is not the latest. The write itself looks again, in its own transaction.
-pub(super) fn check_head(entry: &Entry<'_>) -> Result<(), Error> {
-    match entry.actor.expected_head() {
-        Some(head) if head != entry.user.head => Err(Error::StaleHead { head: entry.user.head }),
-        _ => Ok(()),
-    }
-}
-
-fn log_of(user: &Books) -> Log {
-    Log {
-        user: user.id,
-        root: user.root_id,
-        head: user.head,
-        floor: user.floor,
-    }
-}
-
-async fn known(tx: &mut Tx<'_>, actor: &Actor) -> Result<Books, Error> {
-    let read = books::read(tx, actor.user(), GrantId(0)).await?;
-    let books = read.map(|(books, _)| books).filter(|b| !b.is_disabled);
-    books.ok_or(Error::Unauthorized)
-}
-
 async fn listed(tx: &mut Tx<'_>, entry: &Entry<'_>, file: NodeId) -> Result<Listed, Error> {
     let place = chosen(tx, entry, file, Kind::File, Need::Read).await?;
     Ok(Listed {
@@ -181,20 +158,13 @@ async fn listed(tx: &mut Tx<'_>, entry: &Entry<'_>, file: NodeId) -> Result<List
     })
 }
 
-async fn list(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    folder: NodeId,
-    page: i64,
-    size: i64,
-    now: i64,
-) -> Result<Listing, Error> {
-    let listing = files::list(tx, actor, &FolderRef::Id(folder), &Page::Number(page), size, now).await?;
+async fn list(tx: &mut Tx<'_>, entry: &mut Entry<'_>, folder: NodeId, page: i64, size: i64) -> Result<Listing, Error> {
+    let listing = files::list(tx, entry, &FolderRef::Id(folder), &Page::Number(page), size).await?;
     let is_file = |item: &&Item| item.kind == Kind::File;
     let ids: Vec<i64> = listing.items.iter().filter(is_file).map(|item| item.id.0).collect();
     let mut open = HashMap::new();
     if !ids.is_empty() {
-        for (node, _, code) in shares::open_of(tx, actor.user(), &ids).await? {
+        for (node, _, code) in shares::open_of(tx, entry.user.id, &ids).await? {
             open.entry(node).or_insert(code);
         }
     }
