@@ -18,7 +18,7 @@ async fn unknown_urls_and_methods_say_so(engine: Engine) {
         "/v1/",
         "/v1/nothing",
         "/v1/files/1/stream",
-        "/v1/share/create",
+        "/v1/share/abc/thumbnail",
         "/u/",
         "/d/",
     ] {

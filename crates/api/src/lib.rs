@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 mod bin;
 mod files;
 mod jobs;
+mod shares;
 mod upload;
 mod user;
 mod versions;
@@ -17,6 +18,9 @@ pub use files::{
     SearchHits,
 };
 pub use jobs::{Job, JobState};
+pub use shares::{
+    ShareDetails, ShareEntry, ShareInfo, ShareKind, ShareListing, ShareMade, ShareState, ShareTicket, Transferred,
+};
 pub use upload::{Aborted, Completed, Instant, PartInfo, PartReceived, Parts, Precreated, Session};
 pub use user::{OAuthInfo, Quota, ShareEnabled, UserInfo};
 pub use versions::{VersionEntry, Versions};

@@ -12,6 +12,7 @@ use crate::{
     access::{self, Need},
     item::Item,
     keys::same,
+    shares::Leave,
 };
 
 /// A link to one version of a file.
@@ -61,6 +62,7 @@ struct Claim {
     user: UserId,
     version: VersionId,
     grant: GrantId,
+    /// Of the grant, or of the share.
     epoch: i64,
     expires: i64,
     /// The share that it was given out by, 0 for none: it ends with the share.
@@ -70,6 +72,15 @@ struct Claim {
 }
 
 impl Claim {
+    /// What the share that gave it allows, if one did.
+    fn leave(&self) -> Option<Leave> {
+        (self.share.0 != 0).then_some(Leave {
+            owner: self.user,
+            share: self.share,
+            epoch: self.epoch,
+        })
+    }
+
     /// Numbers in base 36, so that links stay short; then `~` and the share, then `_` for one to be saved.
     fn text(&self) -> String {
         // A listing has one for each of its files: nothing is put together from pieces.
@@ -183,15 +194,15 @@ impl Drive {
         })
     }
 
-    /// A link by which a share gives out one of its files. It ends with the share.
-    pub(crate) fn share_link(&self, user: UserId, share: ShareId, version: VersionId, raw: bool) -> String {
+    /// A link by which a share gives out one of its files. It ends with the share, and with its password.
+    pub(crate) fn leave_link(&self, leave: Leave, version: VersionId, raw: bool) -> String {
         self.signed_path(&Claim {
-            user,
+            user: leave.owner,
             version,
             grant: GrantId(0),
-            epoch: 0,
+            epoch: leave.epoch,
             expires: self.now() + self.settings().download.link_seconds,
-            share,
+            share: leave.share,
             raw,
         })
     }
@@ -229,13 +240,24 @@ impl Drive {
                             "the app that made this link has lost its access".into(),
                         ));
                     };
-                    if c.share.0 != 0 && !crate::shares::serves(tx, c.user, c.share, *now).await? {
-                        return Err(Error::Forbidden("the share that gave this link has ended".into()));
+                    let ended =
+                        || Error::Forbidden("the share that gave this link has ended, or shows this no more".into());
+                    let leave = c.leave();
+                    if let Some(leave) = leave
+                        && leave.stands(tx, *now).await?.is_none()
+                    {
+                        return Err(ended());
                     }
                     let v = versions::get(tx, c.user, c.version).await?.ok_or_else(gone)?;
                     // What was deleted is no longer given out.
                     let line = nodes::lineage(tx, c.user, v.node).await?;
                     let line = line.filter(|l| l.top() == user.root_id).ok_or_else(gone)?;
+                    // Nor is what was moved out of the share.
+                    if let Some(leave) = leave
+                        && !leave.holds(tx, &line).await?
+                    {
+                        return Err(ended());
+                    }
                     let name = line.node.name;
                     let blob = match v.size {
                         0 => None,

@@ -5,6 +5,8 @@ use pantry_blob::BlobError;
 use pantry_db::{DbError, DbErrorKind};
 use pantry_types::{NameError, PathError, shown};
 
+use crate::shares::Closed;
+
 /// Why something that the caller asked for did not happen. Nothing was changed,
 /// unless the variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +143,30 @@ pub enum Error {
     /// The caller's connection broke while content was arriving.
     #[error("the content ended early: {0}")]
     BodyBroken(String),
+    /// The share does not serve.
+    #[error("{0}")]
+    ShareClosed(Closed),
+    /// The share has a password, and no ticket came that shows it was known.
+    #[error("this share has a password; send it to verify, and then the ticket that it answers")]
+    TicketRequired,
+    /// Not the password of the share.
+    #[error("this is not the password of the share")]
+    WrongPassword,
+    /// The share may be looked at and downloaded only.
+    #[error("the owner of this share does not let others save it to their own drives; download it instead")]
+    SaveNotAllowed,
+    /// A drop box shows nothing.
+    #[error("files can be put into this share, and nothing in it can be seen")]
+    DropOnly,
+    /// The share takes no files.
+    #[error("this share is no drop box; nothing can be put into it")]
+    NotDrop,
+    /// The drop box has no room; whose, and how much, is nobody's business.
+    #[error("this drop box has no room for {size} bytes")]
+    DropFull {
+        /// Bytes of the file.
+        size: i64,
+    },
     /// Sharing was not switched on for this app.
     #[error("sharing is not enabled for this app; call /v1/user/share-enable once")]
     ShareNotEnabled,

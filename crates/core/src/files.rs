@@ -12,7 +12,7 @@ use pantry_db::{
     grants, nodes,
     nodes::{After, Kind},
 };
-use pantry_types::{DrivePath, Name, NodeId, limits, sort::sort_key};
+use pantry_types::{DrivePath, Name, NodeId, UserId, limits, sort::sort_key};
 
 use crate::{
     Actor, Drive, Error, Reach,
@@ -264,7 +264,11 @@ impl Drive {
                 let measure = self
                     .db()
                     .read_long((actor.clone(), what.clone(), self.now()), |tx, (actor, what, now)| {
-                        Box::pin(copy::measure_all(tx, actor, what, *now))
+                        Box::pin(async move {
+                            let user = access::enter(tx, actor, *now).await?.user.id;
+                            let ids: Vec<NodeId> = what.ids().map(|(id, _)| id).collect();
+                            copy::measure_all(tx, user, &ids).await
+                        })
                     })
                     .await?;
                 self.copy_once(actor, &what, &to, &name, on_conflict, Some(measure))
@@ -348,7 +352,24 @@ pub(crate) async fn list(
     if place.node.kind != Kind::Folder {
         return Err(Error::NotFound("folder"));
     }
-    let (user, id) = (entry.user.id, place.node.id);
+    let (rows, next_cursor) = page_of(tx, entry.user.id, place.node.id, page, limit).await?;
+    let root = entry.user.root_id;
+    Ok(Listing {
+        total: place.node.file_count + place.node.folder_count,
+        items: rows.iter().map(|n| Item::inside(n, &place, root)).collect(),
+        folder: Some(Item::of(&place, root)),
+        next_cursor,
+    })
+}
+
+/// One page of a folder, and where the next begins.
+pub(crate) async fn page_of(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    id: NodeId,
+    page: &Page,
+    limit: i64,
+) -> Result<(Vec<nodes::Node>, Option<String>), Error> {
     // One more than asked for tells whether there is a next page.
     let mut rows = match page {
         Page::Number(n) => {
@@ -370,20 +391,14 @@ pub(crate) async fn list(
         Some(last) if more => Some(make_cursor(id, last.kind, last.id, &last.name)),
         _ => None,
     };
-    let root = entry.user.root_id;
-    Ok(Listing {
-        total: place.node.file_count + place.node.folder_count,
-        items: rows.iter().map(|n| Item::inside(n, &place, root)).collect(),
-        folder: Some(Item::of(&place, root)),
-        next_cursor,
-    })
+    Ok((rows, next_cursor))
 }
 
-fn make_cursor(folder: NodeId, kind: Kind, id: NodeId, name: &str) -> String {
+pub(crate) fn make_cursor(folder: NodeId, kind: Kind, id: NodeId, name: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}/{}/{}/{}", folder.0, kind.code(), id.0, name))
 }
 
-fn parse_cursor(cursor: &str, folder: NodeId) -> Result<After, Error> {
+pub(crate) fn parse_cursor(cursor: &str, folder: NodeId) -> Result<After, Error> {
     let bad = || Error::invalid("cursor", "this is not a cursor of this folder; begin again without one");
     let text = URL_SAFE_NO_PAD
         .decode(cursor)

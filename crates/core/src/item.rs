@@ -59,6 +59,16 @@ impl Item {
         Self::with_path(node, path, root)
     }
 
+    /// A node as it is shown below another path than its own.
+    pub(crate) fn below(folder: &str, node: &Node, root: NodeId) -> Self {
+        Self::with_path(node, format!("{folder}/{}", node.name), root)
+    }
+
+    /// The same where its own path is given.
+    pub(crate) fn at(path: String, node: &Node) -> Self {
+        Self::with_path(node, path, node.parent)
+    }
+
     fn with_path(n: &Node, path: String, root: NodeId) -> Self {
         Self {
             kind: n.kind,

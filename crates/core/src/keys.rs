@@ -13,6 +13,7 @@ pub struct Keys {
     link: [u8; 32],
     upload: [u8; 32],
     form: [u8; 32],
+    ticket: [u8; 32],
 }
 
 impl fmt::Debug for Keys {
@@ -29,6 +30,7 @@ impl Keys {
             link: derive("pantry 2026 signed links"),
             upload: derive("pantry 2026 upload ids"),
             form: derive("pantry 2026 form tokens"),
+            ticket: derive("pantry 2026 share tickets"),
             master,
         }
     }
@@ -98,6 +100,11 @@ impl Keys {
     /// Makes an upload's secret from the salt of its row: 16 bytes.
     pub fn upload_secret(&self, salt: &[u8]) -> [u8; 16] {
         mac(&self.upload, salt)
+    }
+
+    /// Signs the ticket of a share: 16 bytes.
+    pub fn sign_ticket(&self, text: &[u8]) -> [u8; 16] {
+        mac(&self.ticket, text)
     }
 
     /// Binds a form to a session and to what it asks: 16 bytes.

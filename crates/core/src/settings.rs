@@ -114,6 +114,13 @@ settings! {
         /// Seconds that a signed link works.
         link_seconds: i64 = 600,
     }
+    /// Shares.
+    share: ShareSettings {
+        /// Seconds that a ticket works which the right password of a share gives.
+        ticket_seconds: i64 = 3600,
+        /// Files that may be on their way into one drop box at once.
+        drop_uploads: i64 = 64,
+    }
     /// The recycle bin.
     bin: BinSettings {
         /// Days until what lies in the bin is purged.
@@ -170,6 +177,10 @@ settings! {
         bad_tokens_per_minute: i64 = 120,
         /// Wrong proofs of an app (`client_secret`, signature of `get_token`) a minute from one address; ten times as many for one app. What is right is always taken. 0 is no limit.
         bad_clients_per_minute: i64 = 60,
+        /// Addresses of shares that do not exist, a minute from one address. 0 is no limit.
+        bad_shares_per_minute: i64 = 60,
+        /// Wrong passwords of a share in 15 minutes from one address, and five times as many of all shares together; ten times as many of one share from anywhere. 0 is no limit.
+        bad_share_passwords: i64 = 10,
         /// Wrong device codes typed in ten minutes by one person; four times as many from one address. 0 is no limit.
         bad_user_codes: i64 = 5,
         /// Devices of one app and address that wait for a person at once; five times as many of all apps. 0 is no limit.

@@ -32,6 +32,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     5 "0005_oidc";
     6 "0006_grants";
     7 "0007_console";
+    8 "0008_sharing";
 };
 
 /// The version that this program brings a database to.

@@ -495,6 +495,35 @@ pub async fn many(tx: &mut Tx<'_>, user: UserId, ids: &[i64]) -> Result<Vec<Node
     tx.query(sql, &[&user.0, &IdList(ids.to_vec())], map).await
 }
 
+/// Of several nodes at once: the folder that ends the way up from each, and the app's own folder that it is or lies in (0 for
+/// none). Unknown ids are left out.
+pub async fn tops(tx: &mut Tx<'_>, user: UserId, ids: &[i64]) -> Result<Vec<(NodeId, NodeId, NodeId)>, DbError> {
+    macro_rules! sql {
+        ($list:literal) => {
+            concat!(
+                "WITH RECURSIVE up(origin, at, next, inside, depth) AS (\
+                 SELECT id, id, parent_id, CASE WHEN sandbox = 1 THEN id ELSE CAST(0 AS BIGINT) END, CAST(0 AS BIGINT) \
+                 FROM nodes WHERE user_id = $1 AND id ",
+                $list,
+                " UNION ALL SELECT up.origin, n.id, n.parent_id, \
+                 CASE WHEN up.inside = 0 AND n.sandbox = 1 THEN n.id ELSE up.inside END, up.depth + 1 \
+                 FROM up JOIN nodes n ON n.user_id = $1 AND n.id = up.next WHERE up.depth < 4096) \
+                 SELECT origin, at, inside FROM up WHERE NOT EXISTS \
+                 (SELECT 1 FROM nodes n WHERE n.user_id = $1 AND n.id = up.next) ORDER BY origin"
+            )
+        };
+    }
+    let sql = dialect::sql(
+        tx.engine(),
+        sql!("IN (SELECT value FROM json_each($2))"),
+        sql!("= ANY($2)"),
+    );
+    tx.query(sql, &[&user.0, &IdList(ids.to_vec())], |r| {
+        Ok((NodeId(r.get(0)?), NodeId(r.get(1)?), NodeId(r.get(2)?)))
+    })
+    .await
+}
+
 /// Removes a row for good.
 pub async fn remove(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<(), DbError> {
     tx.execute("DELETE FROM nodes WHERE user_id = $1 AND id = $2", &[&user.0, &id.0])

@@ -1,6 +1,8 @@
 //! Rows of shares, and of what each shows.
 //! Must not decide whether a share serves; it stores what deciding needs.
 
+use std::collections::HashSet;
+
 use pantry_types::{NodeId, ShareId, UserId};
 
 use crate::{DbError, IdList, Row, Tx, dialect, nodes::Kind};
@@ -14,6 +16,8 @@ pub enum Shows {
     File,
     /// Several nodes.
     Several,
+    /// Nothing: a folder that others put files into.
+    Drop,
 }
 
 impl Shows {
@@ -22,6 +26,7 @@ impl Shows {
             Shows::Folder => 0,
             Shows::File => 1,
             Shows::Several => 2,
+            Shows::Drop => 3,
         }
     }
 
@@ -29,7 +34,8 @@ impl Shows {
         match n {
             0 => Shows::Folder,
             1 => Shows::File,
-            _ => Shows::Several,
+            2 => Shows::Several,
+            _ => Shows::Drop,
         }
     }
 }
@@ -74,12 +80,20 @@ pub struct Share {
     pub cancelled: bool,
     /// When it was made.
     pub created_at: i64,
+    /// Raised with every other password: tickets, links and uploads of an older one are dead.
+    pub epoch: i64,
+    /// Of a drop box: most bytes of one file.
+    pub max_file_size: i64,
+    /// Of a drop box: files after which it takes no more.
+    pub max_files: i64,
+    /// Files that came in through it.
+    pub received: i64,
 }
 
 macro_rules! columns {
     () => {
         "s.user_id, s.id, s.code, s.kind, s.client_id, s.password_hash, s.expires_at, s.max_downloads, s.downloads, \
-         s.views, s.saves, s.allow_save, s.state, s.created_at"
+         s.views, s.saves, s.allow_save, s.state, s.created_at, s.epoch, s.max_file_size, s.max_files, s.received"
     };
 }
 
@@ -99,6 +113,10 @@ fn map(r: &Row<'_>) -> Result<Share, DbError> {
         allow_save: r.get::<i64>(11)? != 0,
         cancelled: r.get::<i64>(12)? != 0,
         created_at: r.get(13)?,
+        epoch: r.get(14)?,
+        max_file_size: r.get(15)?,
+        max_files: r.get(16)?,
+        received: r.get(17)?,
     })
 }
 
@@ -107,8 +125,8 @@ pub async fn insert(tx: &mut Tx<'_>, s: &Share, nodes: &[NodeId]) -> Result<bool
     let done = tx
         .execute(
             "INSERT INTO shares (user_id, id, code, kind, client_id, password_hash, expires_at, max_downloads, \
-             downloads, views, saves, allow_save, state, created_at) \
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14) ON CONFLICT DO NOTHING",
+             downloads, views, saves, allow_save, state, created_at, epoch, max_file_size, max_files, received) \
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18) ON CONFLICT DO NOTHING",
             &[
                 &s.user.0,
                 &s.id.0,
@@ -124,20 +142,61 @@ pub async fn insert(tx: &mut Tx<'_>, s: &Share, nodes: &[NodeId]) -> Result<bool
                 &i64::from(s.allow_save),
                 &i64::from(s.cancelled),
                 &s.created_at,
+                &s.epoch,
+                &s.max_file_size,
+                &s.max_files,
+                &s.received,
             ],
         )
         .await?;
     if done == 0 {
         return Ok(false);
     }
+    add_items(tx, s.user, s.id, nodes).await?;
+    Ok(true)
+}
+
+async fn add_items(tx: &mut Tx<'_>, user: UserId, share: ShareId, nodes: &[NodeId]) -> Result<(), DbError> {
     for node in nodes {
         tx.execute(
             "INSERT INTO share_items (user_id, share_id, node_id) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING",
-            &[&s.user.0, &s.id.0, &node.0],
+            &[&user.0, &share.0, &node.0],
         )
         .await?;
     }
-    Ok(true)
+    Ok(())
+}
+
+/// Writes what its owner may change of a share. Its counts stay.
+pub async fn update(tx: &mut Tx<'_>, s: &Share) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE shares SET kind = $3, password_hash = $4, expires_at = $5, max_downloads = $6, allow_save = $7, \
+         epoch = $8, max_file_size = $9, max_files = $10 WHERE user_id = $1 AND id = $2",
+        &[
+            &s.user.0,
+            &s.id.0,
+            &s.shows.code(),
+            &s.password_hash,
+            &s.expires_at,
+            &s.max_downloads,
+            &i64::from(s.allow_save),
+            &s.epoch,
+            &s.max_file_size,
+            &s.max_files,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Lets a share show other nodes than before.
+pub async fn set_items(tx: &mut Tx<'_>, user: UserId, share: ShareId, nodes: &[NodeId]) -> Result<(), DbError> {
+    tx.execute(
+        "DELETE FROM share_items WHERE user_id = $1 AND share_id = $2",
+        &[&user.0, &share.0],
+    )
+    .await?;
+    add_items(tx, user, share, nodes).await
 }
 
 /// The share of a code.
@@ -154,6 +213,56 @@ pub async fn get(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<Option<Sh
         " FROM shares s WHERE s.user_id = $1 AND s.id = $2"
     );
     tx.query_opt(sql, &[&user.0, &id.0], map).await
+}
+
+/// A person's share, held until the transaction ends.
+pub async fn lock(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<Option<Share>, DbError> {
+    let sql = dialect::sql(
+        tx.engine(),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM shares s WHERE s.user_id = $1 AND s.id = $2"
+        ),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM shares s WHERE s.user_id = $1 AND s.id = $2 FOR UPDATE"
+        ),
+    );
+    tx.query_opt(sql, &[&user.0, &id.0], map).await
+}
+
+/// A person's shares with an id below `before`, latest first.
+pub async fn of_user(tx: &mut Tx<'_>, user: UserId, before: ShareId, limit: i64) -> Result<Vec<Share>, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM shares s WHERE s.user_id = $1 AND s.id < $2 ORDER BY s.id DESC LIMIT $3"
+    );
+    tx.query(sql, &[&user.0, &before.0, &limit], map).await
+}
+
+/// How many shares a person has, those that ended too.
+pub async fn count(tx: &mut Tx<'_>, user: UserId) -> Result<i64, DbError> {
+    tx.query_one("SELECT COUNT(*) FROM shares WHERE user_id = $1", &[&user.0], |r| {
+        r.get(0)
+    })
+    .await
+}
+
+/// What some shares show: share and node, in the order of their ids.
+pub async fn items_of(tx: &mut Tx<'_>, user: UserId, shares: &[i64]) -> Result<Vec<(ShareId, NodeId)>, DbError> {
+    let sql = dialect::sql(
+        tx.engine(),
+        "SELECT share_id, node_id FROM share_items WHERE user_id = $1 AND share_id IN (SELECT value FROM json_each($2)) \
+         ORDER BY share_id, node_id",
+        "SELECT share_id, node_id FROM share_items WHERE user_id = $1 AND share_id = ANY($2) ORDER BY share_id, node_id",
+    );
+    tx.query(sql, &[&user.0, &IdList(shares.to_vec())], |r| {
+        Ok((ShareId(r.get(0)?), NodeId(r.get(1)?)))
+    })
+    .await
 }
 
 /// What a share shows, in the order of their ids.
@@ -180,15 +289,45 @@ pub async fn open_of(tx: &mut Tx<'_>, user: UserId, nodes: &[i64]) -> Result<Vec
             )
         };
     }
+    let nodes = shared_of(tx, user, nodes).await?;
+    if nodes.is_empty() {
+        return Ok(Vec::new());
+    }
     let sql = dialect::sql(
         tx.engine(),
         sql!("IN (SELECT value FROM json_each($2))"),
         sql!("= ANY($2)"),
     );
-    tx.query(sql, &[&user.0, &IdList(nodes.to_vec())], |r| {
+    tx.query(sql, &[&user.0, &IdList(nodes)], |r| {
         Ok((NodeId(r.get(0)?), ShareId(r.get(1)?), r.get(2)?))
     })
     .await
+}
+
+/// Shared nodes that are read to see which of a listing are among them.
+const NEAR: i64 = 200;
+
+/// Those of some nodes that may be shared. Few of a person's files are: one look at the span of a listing is cheaper than
+/// one for each of its entries.
+async fn shared_of(tx: &mut Tx<'_>, user: UserId, nodes: &[i64]) -> Result<Vec<i64>, DbError> {
+    let (Some(first), Some(last)) = (nodes.iter().min(), nodes.iter().max()) else {
+        return Ok(Vec::new());
+    };
+    if nodes.len() == 1 {
+        return Ok(nodes.to_vec());
+    }
+    let near: Vec<i64> = tx
+        .query(
+            "SELECT node_id FROM share_items WHERE user_id = $1 AND node_id >= $2 AND node_id <= $3 LIMIT $4",
+            &[&user.0, first, last, &NEAR],
+            |r| r.get(0),
+        )
+        .await?;
+    if near.len() as i64 == NEAR {
+        return Ok(nodes.to_vec());
+    }
+    let near: HashSet<i64> = near.into_iter().collect();
+    Ok(nodes.iter().copied().filter(|id| near.contains(id)).collect())
 }
 
 /// Ends a share; `false` if it had ended.
@@ -210,6 +349,28 @@ pub async fn viewed(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<(), Db
     )
     .await?;
     Ok(())
+}
+
+/// Counts that it was saved to another drive.
+pub async fn saved(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE shares SET saves = saves + 1 WHERE user_id = $1 AND id = $2",
+        &[&user.0, &id.0],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Counts a file that came in; `false` if it takes no more, or the share has ended.
+pub async fn received(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<bool, DbError> {
+    let n = tx
+        .execute(
+            "UPDATE shares SET received = received + 1 WHERE user_id = $1 AND id = $2 AND state = 0 \
+             AND (max_files = 0 OR received < max_files)",
+            &[&user.0, &id.0],
+        )
+        .await?;
+    Ok(n == 1)
 }
 
 /// Counts a download; `false` if there is none left, or the share has ended.

@@ -1,7 +1,7 @@
 //! Rows of uploads and their parts.
 //! Must not see an upload's secret, only its hash and the salt it is made from.
 
-use pantry_types::{Blake3, GrantId, Md5, NodeId, Scopes, Sha1, UserId};
+use pantry_types::{Blake3, GrantId, Md5, NodeId, Scopes, Sha1, ShareId, UserId};
 
 use crate::{DbError, Row, Tx, dialect, nodes::bytes};
 
@@ -39,10 +39,12 @@ pub struct Upload {
     pub salt: Vec<u8>,
     /// How far it has come.
     pub state: UploadState,
-    /// The grant that made it, 0 for the person's own session.
+    /// The grant that made it, 0 for the person's own session and for a drop box.
     pub grant: GrantId,
-    /// The grant's epoch then: the upload dies with it.
+    /// The epoch, then, of the grant or of the drop box: the upload dies with it.
     pub epoch: i64,
+    /// The drop box that it came through, 0 for none.
+    pub share: ShareId,
     /// The app that made it, empty for the person.
     pub client_id: String,
     /// What the token that made it could do.
@@ -107,7 +109,7 @@ macro_rules! columns {
     () => {
         "user_id, id, secret_hash, salt, state, grant_id, epoch, client_id, scopes, parent_id, name, \
          size, md5, mime, chunk_size, parts, on_conflict, created_at, expires_at, node_id, path, \
-         stored_hash, stored_sha1, stored_gen"
+         stored_hash, stored_sha1, stored_gen, share_id"
     };
 }
 
@@ -146,6 +148,7 @@ fn map(r: &Row<'_>) -> Result<Upload, DbError> {
                 gen_: r.get(23)?,
             }),
         },
+        share: ShareId(r.get(24)?),
     })
 }
 
@@ -153,8 +156,8 @@ fn map(r: &Row<'_>) -> Result<Upload, DbError> {
 pub async fn insert(tx: &mut Tx<'_>, u: &Upload) -> Result<(), DbError> {
     tx.execute(
         "INSERT INTO uploads (user_id, id, secret_hash, salt, state, grant_id, epoch, client_id, scopes, \
-         parent_id, name, size, md5, mime, chunk_size, parts, on_conflict, created_at, expires_at) \
-         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)",
+         parent_id, name, size, md5, mime, chunk_size, parts, on_conflict, created_at, expires_at, share_id) \
+         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
         &[
             &u.user.0,
             &u.id,
@@ -175,10 +178,21 @@ pub async fn insert(tx: &mut Tx<'_>, u: &Upload) -> Result<(), DbError> {
             &u.on_conflict,
             &u.created_at,
             &u.expires_at,
+            &u.share.0,
         ],
     )
     .await?;
     Ok(())
+}
+
+/// How many uploads through a drop box are open.
+pub async fn open_through(tx: &mut Tx<'_>, user: UserId, share: ShareId) -> Result<i64, DbError> {
+    tx.query_one(
+        "SELECT COUNT(*) FROM uploads WHERE user_id = $1 AND share_id = $2 AND share_id > 0 AND state = 0",
+        &[&user.0, &share.0],
+        |r| r.get(0),
+    )
+    .await
 }
 
 /// Finds an upload by the hash of its secret.

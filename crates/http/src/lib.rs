@@ -37,7 +37,6 @@ pub fn router(state: AppState) -> Router {
         .merge(v1::routes())
         .merge(oauth::routes())
         .merge(web::routes())
-        .merge(weipan::routes())
         .fallback(async || Failure::UnknownUrl)
         .method_not_allowed_fallback(async || Failure::Method)
         .layer(middleware::from_fn_with_state(state.clone(), weipan::at_root))

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use pantry_core::Drive;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     metrics::Metrics,
     rate::RateLimiter,
     request::{RequestIds, TrustedProxies},
 };
+
+/// Memory for files from forms of pages that are held at once, in KiB: 128 MiB.
+const FORM_KIB: u32 = 128 * 1024;
 
 /// The drive, and what the faces keep beside it. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +26,7 @@ struct Inner {
     v1_rate: RateLimiter,
     upload_url: String,
     download_url: String,
+    forms: Arc<Semaphore>,
     weipan: crate::weipan::Shared,
 }
 
@@ -53,6 +58,7 @@ impl AppState {
             v1_rate: RateLimiter::per_minute(settings.v1.rate_per_minute),
             upload_url: address(&settings.server.upload_url),
             download_url: address(&settings.server.download_url),
+            forms: Arc::new(Semaphore::new(FORM_KIB as usize)),
             weipan: crate::weipan::Shared::new(&drive),
             drive,
         })))
@@ -86,6 +92,14 @@ impl AppState {
     /// What the weipan face keeps.
     pub fn weipan(&self) -> &crate::weipan::Shared {
         &self.0.weipan
+    }
+
+    /// Memory for a file of this many bytes that a page's form sends; it is given back with the permit. `None`: others have it.
+    pub fn form_memory(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1024))
+            .unwrap_or(u32::MAX)
+            .clamp(1, FORM_KIB);
+        Arc::clone(&self.0.forms).try_acquire_many_owned(kib).ok()
     }
 
     /// Where parts of uploads are sent, without a slash at its end.

@@ -57,6 +57,7 @@ pub struct Visitor {
     state: AppState,
     session_cookie: Option<String>,
     form_cookie: String,
+    headers: HeaderMap,
     /// Cookies that every answer sets.
     cookies: Vec<HeaderValue>,
 }
@@ -161,6 +162,7 @@ impl FromRequestParts<AppState> for Visitor {
             state: state.clone(),
             session_cookie,
             form_cookie,
+            headers: parts.headers.clone(),
             cookies,
         })
     }
@@ -266,6 +268,22 @@ impl Visitor {
     pub fn without_session(&self, mut response: Response) -> Response {
         let name = cookie_name(self.drive(), SESSION_COOKIE);
         if let Some(cookie) = set_cookie(self.drive(), &name, "", Some(0)) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// What another part of the site keeps with the browser, by the name of its cookie.
+    pub fn kept(&self, name: &str) -> Option<&str> {
+        cookie(&self.headers, name)
+    }
+
+    /// Keeps something with the browser for some seconds, for one path of the site alone; scripts do not see it.
+    pub fn keep(&self, mut response: Response, name: &str, value: &str, path: &str, seconds: i64) -> Response {
+        let secure = if is_secure(self.drive()) { "; Secure" } else { "" };
+        let text = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax{secure}; Max-Age={seconds}");
+        if let Ok(mut cookie) = HeaderValue::from_str(&text) {
+            cookie.set_sensitive(true);
             response.headers_mut().append(SET_COOKIE, cookie);
         }
         response

@@ -9,5 +9,6 @@ mod manage;
 mod precreate;
 mod races;
 mod search;
+mod share;
 mod user;
 mod versions;

@@ -57,6 +57,7 @@ pub use setup::{SetupClosed, SetupError};
 pub use sweep::Swept;
 pub use term::{Consent, Term};
 pub use throttle::Guess;
+pub(crate) use throttle::Limit;
 pub use token::TokenActor;
 
 /// What authentication keeps in memory; one for a process.

@@ -44,7 +44,7 @@ impl Origin {
     }
 
     /// What limits count by: an IPv4 address, or the /64 that one customer has of IPv6.
-    pub(crate) fn network(&self) -> String {
+    pub fn network(&self) -> String {
         match self.address {
             Some(IpAddr::V6(a)) => {
                 let s = a.segments();

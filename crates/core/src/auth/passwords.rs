@@ -38,7 +38,7 @@ async fn run<T: Send + 'static>(
 
 impl Drive {
     /// Hashes a new password into PHC form.
-    pub(super) async fn hash_password(&self, password: String) -> Result<String, Error> {
+    pub(crate) async fn hash_password(&self, password: String) -> Result<String, Error> {
         let salt = random::bytes::<16>(&*self.0.random);
         run(&self.0.auth, move || {
             let hash = argon2()?
@@ -51,7 +51,7 @@ impl Drive {
 
     /// Whether this is the password of a stored hash. `None` or an empty hash
     /// takes as long as any and is never right.
-    pub(super) async fn verify_password(&self, password: String, stored: Option<String>) -> Result<bool, Error> {
+    pub(crate) async fn verify_password(&self, password: String, stored: Option<String>) -> Result<bool, Error> {
         let stored = stored.filter(|s| !s.is_empty());
         run(&self.0.auth, move || {
             let known = stored.is_some();

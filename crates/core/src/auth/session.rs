@@ -1,10 +1,13 @@
 //! People's sessions: signing in, who it is, signing out.
 //! Must not know cookies; a session never passes for a token.
 
-use pantry_db::{Outcome, Tx, audit, sessions, throttle as rows, users};
+use pantry_db::{Outcome, Tx, audit, sessions, users};
 use pantry_types::{SecretKind, SecretText, UserId, search::fold, secret};
 
-use super::{Origin, hash, throttle::Limit};
+use super::{
+    Origin, hash,
+    throttle::{self, Limit},
+};
 use crate::{Actor, Drive, Error};
 
 /// Seconds over which failed sign-ins are counted.
@@ -119,13 +122,7 @@ pub(crate) struct Counted(Vec<Limit>);
 impl Counted {
     /// The attempt was right: forgets those from the same place, and takes this one back from the rest.
     pub(crate) async fn take_back(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        if let Some(narrow) = self.0.first() {
-            rows::clear(tx, &narrow.key).await?;
-        }
-        if let Some(broad) = self.0.get(1) {
-            rows::take_back(tx, &broad.key).await?;
-        }
-        Ok(())
+        throttle::forgive(tx, &self.0).await
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Guess<'a> {
     Token,
     /// The proof of an app, named by its id.
     Client(&'a str),
+    /// The address of a share.
+    Share,
 }
 
 /// Wrong guesses of the running minute: when it began, and how many.
@@ -54,10 +56,10 @@ impl Guesses {
 
 /// At most `max` wrong attempts in `window` seconds.
 #[derive(Debug, Clone)]
-pub(super) struct Limit {
-    pub(super) key: String,
-    pub(super) max: i64,
-    pub(super) window: i64,
+pub(crate) struct Limit {
+    pub(crate) key: String,
+    pub(crate) max: i64,
+    pub(crate) window: i64,
 }
 
 /// Counts an attempt under all limits, the narrowest first, or refuses it under the first that is exhausted.
@@ -77,6 +79,17 @@ pub(super) async fn count(tx: &mut Tx<'_>, limits: &[Limit], now: i64) -> Result
     Ok(())
 }
 
+/// An attempt was right: forgets those of the narrowest limit, and takes this one back from the rest.
+pub(super) async fn forgive(tx: &mut Tx<'_>, limits: &[Limit]) -> Result<(), Error> {
+    for (i, limit) in limits.iter().enumerate() {
+        match i {
+            0 => throttle::clear(tx, &limit.key).await?,
+            _ => throttle::take_back(tx, &limit.key).await?,
+        }
+    }
+    Ok(())
+}
+
 async fn count_tx(tx: &mut Tx<'_>, (limits, now): &(Vec<Limit>, i64)) -> Outcome<Result<(), Error>, Error> {
     Outcome::Commit(count(tx, limits, *now).await)
 }
@@ -87,6 +100,7 @@ impl Drive {
         let limits = &self.0.settings.limits;
         let (kind, max, app) = match what {
             Guess::Token => ("token", limits.bad_tokens_per_minute, None),
+            Guess::Share => ("share", limits.bad_shares_per_minute, None),
             // What cannot be an app's id is as long as a caller likes, and counts for the address alone.
             Guess::Client(id) => (
                 "client",
@@ -118,8 +132,21 @@ impl Drive {
         }
     }
 
+    /// Takes back an attempt that was right.
+    pub(crate) async fn forgive(&self, limits: &[Limit]) -> Result<(), Error> {
+        if limits.is_empty() {
+            return Ok(());
+        }
+        self.0
+            .db
+            .write(limits.to_vec(), |tx, limits| {
+                Box::pin(async move { forgive(tx, limits).await.into() })
+            })
+            .await
+    }
+
     /// Counts an attempt, or answers [`Error::TooMany`].
-    pub(super) async fn attempt(&self, limits: &[Limit]) -> Result<(), Error> {
+    pub(crate) async fn attempt(&self, limits: &[Limit]) -> Result<(), Error> {
         if limits.is_empty() {
             return Ok(());
         }

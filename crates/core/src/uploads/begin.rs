@@ -6,15 +6,16 @@ use pantry_db::{
     uploads::{self as rows, Upload, UploadState},
     versions,
 };
-use pantry_types::limits;
+use pantry_types::{ShareId, limits};
 
-use super::Declared;
+use super::{Declared, Through};
 use crate::{
     Actor, Error,
     access::{self, Need},
     contents::{Content, Rules, guess_mime, put_file, reserve},
     files::{FolderRef, slot, target},
     item::Item,
+    shares::inbox,
 };
 
 pub(super) struct Precreate {
@@ -26,6 +27,7 @@ pub(super) struct Precreate {
     pub(super) now: i64,
     pub(super) seconds: i64,
     pub(super) rules: Rules,
+    pub(super) through: Option<Through>,
 }
 
 pub(super) enum Begun {
@@ -51,19 +53,33 @@ pub(super) async fn precreate(tx: &mut Tx<'_>, a: &Precreate) -> Result<Begun, E
     let kind = nodes::Kind::File;
     slot(tx, &entry, &folder, &d.name, kind, d.on_conflict, None).await?;
     let mime = d.mime.clone().unwrap_or_else(|| guess_mime(d.name.as_str()));
-    let content = match d.size {
-        0 => Some(Content::empty(mime.clone())),
-        _ => at_hand(tx, &entry, d, &mime, &a.rules).await?,
+    let leave = match &a.through {
+        None => None,
+        Some(through) => {
+            inbox::check(tx, through, folder.node.id, d.size, a.now).await?;
+            Some(through.leave)
+        }
+    };
+    let content = match (d.size, leave) {
+        (0, _) => Some(Content::empty(mime.clone())),
+        // Whether the owner has it is nobody's business.
+        (_, Some(_)) => None,
+        (_, None) => at_hand(tx, &entry, d, &mime, &a.rules).await?,
     };
     if let Some(content) = content {
         let place = put_file(tx, &mut entry, &folder, &d.name, &content, d.on_conflict, &a.rules).await?;
-        let item = Item::of(&place, entry.user.root_id);
+        let mut item = Item::of(&place, entry.user.root_id);
+        if let Some(leave) = leave {
+            item.path = inbox::received(tx, leave, d.name.as_str()).await?;
+        }
         entry.close(tx).await?;
         return Ok(Begun::Instant(Box::new(item)));
     }
     let same = rows::open_for(tx, entry.user.id, folder.node.id, d.name.as_str())
         .await?
         .into_iter()
+        // Senders to a drop box are strangers to each other.
+        .filter(|u| leave.is_none() && u.share.0 == 0)
         .find(|u| {
             u.grant == a.actor.grant()
                 && u.client_id == a.actor.client_id()
@@ -87,7 +103,8 @@ pub(super) async fn precreate(tx: &mut Tx<'_>, a: &Precreate) -> Result<Begun, E
         salt: a.salt.clone(),
         state: UploadState::Open,
         grant: a.actor.grant(),
-        epoch: a.actor.epoch(),
+        epoch: leave.map_or(a.actor.epoch(), |l| l.epoch),
+        share: leave.map_or(ShareId(0), |l| l.share),
         client_id: a.actor.client_id().to_owned(),
         scopes: a.actor.scopes(),
         parent: folder.node.id,

@@ -9,14 +9,15 @@ use pantry_db::{
     nodes::Kind,
     uploads::{self as rows, Upload, UploadState},
 };
-use pantry_types::{Name, NodeId};
+use pantry_types::Name;
 
-use super::{Completed, Session};
+use super::{Completed, Session, leave_of};
 use crate::{
     Drive, Error,
     access::{self, Need},
     contents::{Content, Rules, put_file},
     files::OnConflict,
+    shares::inbox,
     uploads::hasher::Hashes,
 };
 
@@ -274,9 +275,12 @@ pub(super) fn answer(u: &Upload) -> Completed {
     }
 }
 
-async fn target_folder(tx: &mut Tx<'_>, entry: &access::Entry<'_>, parent: NodeId) -> Result<access::Place, Error> {
+async fn target_folder(tx: &mut Tx<'_>, entry: &access::Entry<'_>, u: &Upload) -> Result<access::Place, Error> {
+    if let Some(leave) = leave_of(u) {
+        inbox::leads_to(tx, leave, u.parent, entry.now).await?;
+    }
     entry
-        .place(tx, parent)
+        .place(tx, u.parent)
         .await?
         .filter(|p| p.node.kind == Kind::Folder && entry.reaches(Need::Write, p.sandbox))
         .ok_or(Error::NotFound("folder"))
@@ -285,7 +289,7 @@ async fn target_folder(tx: &mut Tx<'_>, entry: &access::Entry<'_>, parent: NodeI
 async fn may_complete(tx: &mut Tx<'_>, u: &Upload, now: i64) -> Result<(), Error> {
     let actor = Drive::upload_actor(u);
     let entry = access::enter(tx, &actor, now).await?;
-    let folder = target_folder(tx, &entry, u.parent).await?;
+    let folder = target_folder(tx, &entry, u).await?;
     let name = Name::from_stored(u.name.clone());
     let on_conflict = OnConflict::from_code(u.on_conflict);
     crate::files::slot(tx, &entry, &folder, &name, Kind::File, on_conflict, None).await?;
@@ -301,12 +305,15 @@ async fn complete(tx: &mut Tx<'_>, u: &Upload, content: &Content, now: i64, rule
         UploadState::Completed => return Ok(answer(&current)),
         UploadState::Expired => return Err(Error::UploadExpired),
     }
-    let folder = target_folder(tx, &entry, u.parent).await?;
+    let folder = target_folder(tx, &entry, u).await?;
     entry.user.reserved -= u.size;
     let name = Name::from_stored(u.name.clone());
     let on_conflict = OnConflict::from_code(u.on_conflict);
     let place = put_file(tx, &mut entry, &folder, &name, content, on_conflict, rules).await?;
-    let path = place.path();
+    let path = match leave_of(u) {
+        None => place.path(),
+        Some(leave) => inbox::received(tx, leave, name.as_str()).await?,
+    };
     rows::complete(tx, u.user, u.id, place.node.id, &path).await?;
     entry.close(tx).await?;
     Ok(Completed {

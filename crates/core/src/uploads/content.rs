@@ -7,13 +7,17 @@ use pantry_blob::{Extent, Layout, PartWriter, StageKey};
 use pantry_db::{Tx, blobs, blobs::Blob};
 use pantry_types::{Md5, Name, random};
 
-use super::hasher::{Hashes, Running, hash_all};
+use super::{
+    Through,
+    hasher::{Hashes, Running, hash_all},
+};
 use crate::{
     Actor, Drive, Error,
     access::{self, Need},
     contents::{Content, Rules, guess_mime, put_file},
     files::{Changed, FolderRef, OnConflict, target},
     item::Item,
+    shares::inbox,
 };
 
 /// What the content goes to.
@@ -25,6 +29,8 @@ struct Wish {
     on_conflict: OnConflict,
     md5: Option<Md5>,
     mime: String,
+    /// The drop box that it comes through.
+    through: Option<Through>,
 }
 
 enum Sink {
@@ -100,6 +106,7 @@ impl Drive {
             name,
             on_conflict,
             md5,
+            through: None,
         };
         let inline = u64::try_from(self.settings().upload.inline_bytes).unwrap_or(0);
         let sink = match length {
@@ -129,6 +136,34 @@ impl Drive {
             length,
             so_far: 0,
         })
+    }
+
+    /// Begins to receive a file of a length that nobody announced through a drop box, by its owner's right; it is held in
+    /// memory until it is whole.
+    pub(crate) fn receive_through(
+        &self,
+        owner: &Actor,
+        name: Name,
+        mime: Option<String>,
+        limit: u64,
+        through: Through,
+    ) -> ContentReceiver {
+        ContentReceiver {
+            drive: self.clone(),
+            wish: Wish {
+                actor: owner.clone(),
+                folder: through.folder.clone(),
+                mime: mime.unwrap_or_else(|| guess_mime(name.as_str())),
+                name,
+                on_conflict: OnConflict::Rename,
+                md5: None,
+                through: Some(through),
+            },
+            sink: Sink::Memory(BytesMut::new()),
+            limit,
+            length: None,
+            so_far: 0,
+        }
     }
 
     /// Refuses before the bytes come what would be refused after.
@@ -266,6 +301,10 @@ async fn put(
 ) -> Result<Changed, Error> {
     let mut entry = access::enter_write(tx, &wish.actor, now).await?;
     let folder = target(tx, &mut entry, &wish.folder).await?;
+    if let Some(through) = &wish.through {
+        inbox::check(tx, through, folder.node.id, content.size, now).await?;
+        inbox::received(tx, through.leave, wish.name.as_str()).await?;
+    }
     if let Some(held) = held {
         insert_inline(tx, content, held, now).await?;
     }

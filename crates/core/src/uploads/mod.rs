@@ -27,6 +27,7 @@ use crate::{
     contents::EMPTY_MD5,
     files::{FolderRef, OnConflict},
     item::Item,
+    shares::Leave,
 };
 use begin::{Begun, Precreate};
 pub(crate) use complete::From;
@@ -63,6 +64,16 @@ pub struct Declared {
     pub mime: Option<String>,
     /// What to do if the name is taken.
     pub on_conflict: OnConflict,
+}
+
+/// The drop box that an upload comes through.
+#[derive(Debug, Clone)]
+pub(crate) struct Through {
+    pub(crate) leave: Leave,
+    /// Its folder.
+    pub(crate) folder: FolderRef,
+    /// Uploads that may be open through it at once; 0 is no limit.
+    pub(crate) most: i64,
 }
 
 /// What precreate answers.
@@ -155,6 +166,27 @@ impl Drive {
 
     /// Begins an upload, finds the one that was begun, or answers the file at once.
     pub async fn precreate(&self, actor: &Actor, folder: FolderRef, declared: Declared) -> Result<Precreated, Error> {
+        self.begin_upload(actor, folder, declared, None).await
+    }
+
+    /// Begins an upload through a drop box, by its owner's right.
+    pub(crate) async fn precreate_through(
+        &self,
+        owner: &Actor,
+        declared: Declared,
+        through: Through,
+    ) -> Result<Precreated, Error> {
+        let folder = through.folder.clone();
+        self.begin_upload(owner, folder, declared, Some(through)).await
+    }
+
+    async fn begin_upload(
+        &self,
+        actor: &Actor,
+        folder: FolderRef,
+        declared: Declared,
+        through: Option<Through>,
+    ) -> Result<Precreated, Error> {
         let size = u64::try_from(declared.size).map_err(|_| Error::invalid("size", "must not be negative"))?;
         if size > limits::MAX_FILE_BYTES {
             return Err(Error::invalid(
@@ -181,6 +213,7 @@ impl Drive {
             now: self.now(),
             seconds: self.settings().upload.session_seconds,
             rules: self.rules(),
+            through,
         };
         let now = args.now;
         let made = self
@@ -502,8 +535,22 @@ impl Drive {
     }
 }
 
-/// Whether the grant that made an upload still stands.
+/// The drop box that an upload came through, if it did.
+fn leave_of(u: &Upload) -> Option<Leave> {
+    (u.share.0 != 0).then_some(Leave {
+        owner: u.user,
+        share: u.share,
+        epoch: u.epoch,
+    })
+}
+
+/// Whether the grant, or the drop box, that made an upload still stands.
 async fn alive(tx: &mut Tx<'_>, u: &Upload, now: i64) -> Result<bool, Error> {
+    if let Some(leave) = leave_of(u)
+        && leave.stands(tx, now).await?.is_none()
+    {
+        return Ok(false);
+    }
     let user = access::outlived(tx, u.user, u.grant, u.epoch, now).await?;
     Ok(user.is_some())
 }

@@ -18,7 +18,7 @@ use super::layout::Frame;
 use super::login::{LoginProblem, LoginView, login, signed_out};
 use super::password::{PasswordProblem, PasswordView, password, password_closed};
 use super::setup::{SetupClosed, SetupProblem, SetupView, setup, setup_closed};
-use super::share::{ClosedView, Preview, ShareView, closed, share};
+use super::share::{self, ClosedView, DropNote, DropView, FolderView, Preview, Row, ShareView, closed, share};
 
 /// The texts that come from outside, by kind.
 #[derive(Clone, Copy)]
@@ -177,6 +177,67 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
     put("share-image", shared(Some(("/d/1.2.3.0.9~4", Preview::Image))));
     put("share-text", shared(Some(("/d/1.2.3.0.9~4", Preview::Text))));
     put("share-link", shared(Some(("/d/1.2.3.0.9~4", Preview::Link))));
+    let rows = [
+        Row {
+            name: outside.app,
+            href: "/s/Ab3?folder=7",
+            size: None,
+        },
+        Row {
+            name: outside.person,
+            href: "/s/Ab3/download?file=8",
+            size: Some(123_456),
+        },
+    ];
+    let listed = FolderView {
+        name: outside.app,
+        owner: outside.person,
+        rows: &rows,
+        counts: Some((1, 1)),
+        up: Some("/s/Ab3"),
+        next: Some("/s/Ab3?cursor=abc"),
+        all: Some("/s/Ab3/archive"),
+    };
+    put("share-folder", share::folder(&at("/s/Ab3"), &listed));
+    let bare = FolderView {
+        rows: &[],
+        counts: None,
+        up: None,
+        next: None,
+        all: None,
+        ..listed
+    };
+    put("share-empty", share::folder(&at("/s/Ab3"), &bare));
+    let asks = |problem| share::password(&at("/s/Ab3"), "/s/Ab3", outside.person, problem);
+    put("share-password", asks(None));
+    put("share-password-wrong", asks(Some(share::PasswordProblem::Wrong)));
+    put(
+        "share-password-expired",
+        asks(Some(share::PasswordProblem::FormExpired)),
+    );
+    let throttled = share::PasswordProblem::Throttled { wait_minutes: 3 };
+    put("share-password-throttled", asks(Some(throttled)));
+    let drop_with = |note| {
+        let view = DropView {
+            name: outside.app,
+            owner: outside.person,
+            action: "/s/Ab3/drop",
+            most: 33_554_432,
+            note,
+        };
+        share::drop_box(&at("/s/Ab3"), &view)
+    };
+    put("drop", drop_with(None));
+    for (name, note) in [
+        ("drop-thanks", DropNote::Thanks),
+        ("drop-none", DropNote::None),
+        ("drop-large", DropNote::TooLarge),
+        ("drop-full", DropNote::Full),
+        ("drop-name", DropNote::BadName),
+        ("drop-expired", DropNote::FormExpired),
+    ] {
+        put(name, drop_with(Some(note)));
+    }
     put("share-closed", closed(&at("/s/Ab3"), ClosedView::Trashed));
     put("home", home(&signed_in("/"), &home_view));
     let full = HomeView {

@@ -94,6 +94,23 @@ messages! {
     // The page of a share.
     ShareDownload => zh "下载", en "Download";
     SharePreview => zh "在新窗口中预览", en "Preview in a new window";
+    SharePasswordTitle => zh "需要密码", en "A password is needed";
+    SharePasswordLead => zh "这个分享加了密码，请向分享的人索取。", en "This share is protected. Ask whoever sent you the address.";
+    SharePassword => zh "分享密码", en "Password of the share";
+    ShareOpen => zh "打开", en "Open";
+    ShareWrong => zh "密码不对。请检查后再试一次。", en "That is not the password. Check it and try again.";
+    ShareUp => zh "上一级", en "Up";
+    ShareMore => zh "下一页", en "Next page";
+    ShareEmpty => zh "这个文件夹是空的。", en "This folder is empty.";
+    ShareAll => zh "全部下载", en "Download all";
+    DropLead => zh "你可以把文件放进来，但看不到里面有什么。", en "You can put files in here. You cannot see what is inside.";
+    DropFile => zh "要发送的文件", en "File to send";
+    DropSend => zh "发送", en "Send";
+    DropThanks => zh "收到了。还可以继续发送。", en "Received. You can send another.";
+    DropNone => zh "没有选择文件。", en "No file was chosen.";
+    DropTooLarge => zh "文件太大，什么都没有收下。", en "That file is too large; nothing was taken.";
+    DropFull => zh "现在放不下了。请联系分享的人。", en "There is no room for it now. Ask whoever sent you the address.";
+    DropBadName => zh "不能用这个文件名。请改名后再试。", en "The file cannot have that name. Rename it and try again.";
     ShareClosedTitle => zh "这个分享打不开", en "This share cannot be opened";
     ShareNotFound => zh "没有这个分享，或者分享的文件已经不在了。",
         en "There is no such share, or the shared file is gone.";
@@ -307,6 +324,10 @@ phrases! {
     more_than(size: &str) => zh "超过 {size}", en "more than {size}";
     password_title(account: &str) => zh "给“{account}”设置新密码", en "A new password for “{account}”";
     share_by(owner: &str, size: &str) => zh "{owner} 分享 · {size}", en "Shared by {owner} · {size}";
+    share_from(owner: &str) => zh "{owner} 分享", en "Shared by {owner}";
+    share_counts(folders: i64, files: i64) => zh "{folders} 个文件夹，{files} 个文件", en "Folders: {folders} · Files: {files}";
+    drop_for(owner: &str) => zh "发送给 {owner}", en "Send files to {owner}";
+    drop_most(size: &str) => zh "每个文件最大 {size}。", en "At most {size} for each file.";
     consent_title(app: &str) => zh "“{app}”想访问你的网盘", en "“{app}” wants to use your drive";
     device_approve_title(app: &str) => zh "允许“{app}”连接？", en "Connect “{app}”?";
     device_approved(app: &str) => zh "“{app}”现在可以使用你允许的权限了。",

@@ -92,6 +92,14 @@ impl Needed for ShareCreate {
     const SCOPE: Scope = Scope::ShareCreate;
 }
 
+/// `share.read`
+#[derive(Debug)]
+pub struct ShareRead;
+
+impl Needed for ShareRead {
+    const SCOPE: Scope = Scope::ShareRead;
+}
+
 /// A caller whose token has the scope `N`.
 #[derive(Debug)]
 pub struct Scoped<N> {

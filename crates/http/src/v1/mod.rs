@@ -6,6 +6,7 @@ mod bearer;
 mod bin;
 mod files;
 mod jobs;
+mod share;
 mod show;
 mod user;
 
@@ -40,4 +41,14 @@ pub fn routes() -> Router<AppState> {
         .route("/v1/bin/purge", post(bin::purge))
         .route("/v1/bin/empty", post(bin::empty))
         .route("/v1/jobs/{id}", get(jobs::job))
+        .route("/v1/share/create", post(share::create))
+        .route("/v1/share/list", get(share::list))
+        .route("/v1/share/update", post(share::update))
+        .route("/v1/share/cancel", post(share::cancel))
+        .route("/v1/share/{code}", get(share::visit::show))
+        .route("/v1/share/{code}/verify", post(share::visit::verify))
+        .route("/v1/share/{code}/files", get(share::visit::files))
+        .route("/v1/share/{code}/download", get(share::visit::download))
+        .route("/v1/share/{code}/transfer", post(share::visit::transfer))
+        .route("/v1/share/{code}/upload/precreate", post(share::visit::precreate))
 }

@@ -9,6 +9,7 @@ mod login;
 mod logout;
 mod password;
 mod setup;
+mod share;
 
 use axum::{
     Router,
@@ -28,6 +29,9 @@ pub fn routes() -> Router<AppState> {
         .route("/password", post(password::set))
         .route("/password/{token}", get(password::show))
         .route("/user/apps", get(apps::show).post(apps::end))
+        .route("/s/{code}", get(share::show).post(share::enter))
+        .route("/s/{code}/download", get(share::download))
+        .route("/s/{code}/drop", post(share::receive))
         .route("/assets/{file}", get(assets::file))
         .nest("/web/v1", api::shaped(api_routes()))
 }

@@ -219,6 +219,14 @@ fn of_drive(e: &Error) -> Cause {
         Error::TooLarge { .. } => Cause::TooLarge,
         Error::BodyBroken(_) => Cause::Cut,
         Error::ShareNotEnabled => Cause::MayNotShare,
+        // Of shares this face knows only files that are open to everybody.
+        Error::ShareClosed(_)
+        | Error::TicketRequired
+        | Error::WrongPassword
+        | Error::SaveNotAllowed
+        | Error::DropOnly
+        | Error::NotDrop => Cause::NoFile,
+        Error::DropFull { .. } => Cause::Quota,
         Error::TooMany { .. } | Error::Busy => Cause::Rate,
         Error::Storage(_) => Cause::Storage,
         Error::DiskFull => Cause::NotStored,

@@ -1,4 +1,4 @@
-//! The weipan face: `/?m=…&a=…`, the pages of its shares, and nothing else. One table says which method is what.
+//! The weipan face: `/?m=…&a=…`, and nothing else. One table says which method is what.
 //! Must hold no rule of the drive, and know no other face.
 
 mod args;
@@ -6,7 +6,6 @@ mod call;
 mod fault;
 mod methods;
 mod multipart;
-mod page;
 mod post;
 mod reply;
 mod show;
@@ -16,12 +15,10 @@ pub mod wire;
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
     body::Body,
     extract::{FromRequestParts, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use http::{
     HeaderValue, Method as Verb, StatusCode, Uri,
@@ -88,13 +85,6 @@ impl Shared {
             )
         })
     }
-}
-
-/// The pages of shares. The methods stand at `/`, see [`at_root`].
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/s/{code}", get(page::show))
-        .route("/s/{code}/download", get(page::download))
 }
 
 /// Takes what is the API's at `/`: every POST, and a GET whose query has `a`. The rest goes on to the web page.

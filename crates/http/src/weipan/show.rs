@@ -1,6 +1,6 @@
 //! The fields of each reply, with the type that each has in that very reply. Must not look anything up.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Write};
 
 use pantry_core::{
     item::Item,
@@ -20,12 +20,44 @@ fn app_key(item: &Item) -> String {
     }
 }
 
-/// What is written as a text without being one first.
+/// A number or a digest that is written as a text without being one first.
 struct Text<T>(T);
+
+/// What fits here is put together on the stack: the longest is a SHA-1, of 40 digits.
+const DIGITS: usize = 40;
 
 impl<T: Display> Serialize for Text<T> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&self.0)
+        // `collect_str` would look for what to escape in each piece of a formatted text.
+        let mut text = Digits {
+            bytes: [0; DIGITS],
+            length: 0,
+        };
+        match write!(text, "{}", self.0) {
+            Ok(()) => to.serialize_str(text.as_str()),
+            Err(_) => to.collect_str(&self.0),
+        }
+    }
+}
+
+struct Digits {
+    bytes: [u8; DIGITS],
+    length: usize,
+}
+
+impl Digits {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
+impl Write for Digits {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        let free = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        free.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
     }
 }
 
@@ -400,8 +432,12 @@ pub fn bin_row(b: Binned) -> BinRow {
 
 #[cfg(test)]
 mod tests {
-    //! Sizes as they are shown.
+    //! Sizes and numbers as they are shown.
     use super::*;
+
+    fn written(value: &impl Serialize) -> String {
+        serde_json::to_string(value).expect("a text")
+    }
 
     #[test]
     fn sizes_are_shown_as_the_api_does() {
@@ -417,6 +453,18 @@ mod tests {
         ] {
             assert_eq!(size_text(bytes), text);
         }
+    }
+
+    #[test]
+    fn numbers_and_digests_are_written_as_texts() {
+        assert_eq!(written(&Text(i64::MIN)), "\"-9223372036854775808\"");
+        assert_eq!(written(&Text(NodeId(1001))), "\"1001\"");
+        assert_eq!(written(&Text(Sha1([0xab; 20]))), format!("\"{}\"", "ab".repeat(20)));
+        // What is longer than any of them is written all the same.
+        assert_eq!(
+            written(&Text("x".repeat(DIGITS + 1))),
+            format!("\"{}\"", "x".repeat(DIGITS + 1))
+        );
     }
 
     #[test]

@@ -19,7 +19,13 @@ use crate::{
 pub async fn precreate(State(state): State<AppState>, caller: Bearer, params: Params) -> Reply<Precreated> {
     let folder = args::folder(&params, "parent_path")?;
     let declared = declared(&params)?;
-    let answer = match state.drive().precreate(&caller.actor(), folder, declared).await? {
+    let begun = state.drive().precreate(&caller.actor(), folder, declared).await?;
+    Ok(Answer(begun_as(&state, begun)))
+}
+
+/// What was begun, or is there already.
+pub fn begun_as(state: &AppState, begun: uploads::Precreated) -> Precreated {
+    match begun {
         uploads::Precreated::Instant(item) => Precreated::Instant(Instant {
             instant_upload: true,
             file_id: item.id.0,
@@ -40,11 +46,11 @@ pub async fn precreate(State(state): State<AppState>, caller: Bearer, params: Pa
             total_parts,
             expires_in,
         }),
-    };
-    Ok(Answer(answer))
+    }
 }
 
-fn declared(params: &Params) -> Result<Declared, Error> {
+/// What a client says of a file that it wants to upload.
+pub fn declared(params: &Params) -> Result<Declared, Error> {
     let name = args::node_name(params, "name")?;
     let size = params.int("size")?;
     if size < 0 {

@@ -1,6 +1,9 @@
 //! Sharing a file by an address, ending that, and being sent to what is shared.
 
-use pantry_core::shares::Closed;
+use pantry_core::{
+    Error,
+    shares::{Closed, Visit},
+};
 use pantry_types::{Name, NodeId, UserId};
 use serde::Serialize;
 
@@ -67,21 +70,22 @@ pub async fn unshare(call: &Call) -> Result<Done, Fault> {
 }
 
 async fn to_download(open: &Open, code: &str) -> Result<Done, Fault> {
-    match open.state.drive().download_share(code).await? {
-        Ok(path) => Ok(Done::Redirect(format!("{}{path}", open.state.download_url()))),
-        Err(closed) => Err(not_served(closed)),
+    let visit = Visit {
+        code: code.to_owned(),
+        ticket: None,
+        origin: open.origin.clone(),
+    };
+    match open.state.drive().share_download(&visit, None, true).await {
+        Ok(link) => Ok(Done::Redirect(format!("{}{}", open.state.download_url(), link.path))),
+        Err(Error::ShareClosed(closed)) => Err(not_served(closed)),
+        // What is not one file, open to everybody, is no share here.
+        Err(Error::TicketRequired | Error::DropOnly | Error::Invalid { .. }) => Err(not_served(Closed::NotFound)),
+        Err(e) => Err(e.into()),
     }
 }
 
 fn not_served(closed: Closed) -> Fault {
-    let message = match closed {
-        Closed::NotFound => "nothing is shared there",
-        Closed::Cancelled => "its owner ended the share",
-        Closed::Expired => "the share's time is over",
-        Closed::UsedUp => "the share was downloaded as often as its owner allowed",
-        Closed::Trashed => "the shared file lies in the recycle bin",
-    };
-    Fault::new(Cause::NotShared, message)
+    Fault::new(Cause::NotShared, closed.to_string())
 }
 
 /// `file/jump_to_s3`

@@ -1,300 +1,30 @@
-//! Copying nodes: rows only, never bytes. Up to 10,000 nodes in one transaction;
-//! above that a job that builds the copy in batches out of sight, and attaches it
-//! in one transaction. Must not be entered but through [`crate::files`].
+//! Copying as a job: in batches out of sight, under the bin, until all of it appears at once. A job that a rule stops leaves
+//! nothing. Must not decide what may be copied when it begins; it looks again at every batch.
 
 use pantry_db::{
-    DbError, Tx, bin, blobs,
+    Tx, bin,
     changes::Event,
     dialect::next_ids,
     jobs,
     jobs::{Job, JobState},
     nodes,
     nodes::{Kind, Node},
-    versions,
-    versions::Version,
+    shares, users, versions,
 };
-use pantry_types::{GrantId, Name, NodeId, Scopes, UserId, VersionId, limits, sort::sort_key};
+use pantry_types::{GrantId, Name, NodeId, Scopes, ShareId, UserId, sort::sort_key};
 use serde::{Deserialize, Serialize};
 
+use super::{Manner, Measure, Whose, copy_node, in_folder, insert, make_way, new_node, over_itself};
 use crate::{
     Actor, Drive, Error,
     access::{self, Entry, Need, Place, check_depth},
     contents::{Content, Rules, charge, put_file, reserve},
-    files::{Done, FolderRef, OnConflict, Selection, Slot, chosen, slot, target, trash},
-    item::Item,
+    files::{Done, OnConflict, slot},
+    shares::Leave,
 };
 
 /// Nodes copied in one transaction of a job.
 const BATCH: i64 = 500;
-
-/// What is to be copied where.
-pub(crate) struct Wish<'a> {
-    pub(crate) what: &'a Selection,
-    pub(crate) to: &'a FolderRef,
-    pub(crate) name: Option<&'a Name>,
-    pub(crate) on_conflict: OnConflict,
-}
-
-/// Nodes and bytes of what is to be copied.
-pub(crate) type Measure = (i64, i64);
-
-/// Why a copy was not made, nor begun.
-#[derive(Debug)]
-pub(crate) enum Unfit {
-    /// It is long work: it has to be measured first, outside of the transaction.
-    Large,
-    /// A rule says no.
-    Refused(Error),
-}
-
-impl From<DbError> for Unfit {
-    fn from(e: DbError) -> Self {
-        Unfit::Refused(e.into())
-    }
-}
-
-impl From<Error> for Unfit {
-    fn from(e: Error) -> Self {
-        Unfit::Refused(e)
-    }
-}
-
-/// Measures all that was chosen, however large; what may be copied is looked at later.
-pub(crate) async fn measure_all(tx: &mut Tx<'_>, actor: &Actor, what: &Selection, now: i64) -> Result<Measure, Error> {
-    let entry = access::enter(tx, actor, now).await?;
-    let (mut count, mut bytes) = (0, 0);
-    for (id, _) in what.ids() {
-        if let Some(top) = nodes::get(tx, entry.user.id, id).await? {
-            let (n, b) = measure(tx, entry.user.id, &top, i64::MAX).await?;
-            count += n;
-            bytes += b;
-        }
-    }
-    Ok((count, bytes))
-}
-
-/// Nodes and bytes below a folder, itself included, counted up to a limit of nodes.
-async fn measure(tx: &mut Tx<'_>, user: UserId, top: &Node, limit: i64) -> Result<Measure, Error> {
-    let (mut count, mut bytes) = (1, top.size);
-    let mut folders = Vec::new();
-    if top.kind == Kind::Folder {
-        folders.push(top.id);
-    }
-    while let Some(folder) = folders.pop() {
-        let mut after = NodeId(0);
-        loop {
-            let page = nodes::children(tx, user, folder, after, 1000).await?;
-            let Some(last) = page.last() else { break };
-            after = last.id;
-            for n in &page {
-                count += 1;
-                bytes += n.size;
-                if n.kind == Kind::Folder {
-                    folders.push(n.id);
-                }
-            }
-            if count > limit {
-                return Ok((count, bytes));
-            }
-        }
-    }
-    Ok((count, bytes))
-}
-
-/// Copies, or begins the job that does, once that is measured.
-pub(crate) async fn start(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    wish: &Wish<'_>,
-    now: i64,
-    rules: &Rules,
-    measured: Option<Measure>,
-) -> Result<Done, Unfit> {
-    let mut entry = access::enter_write(tx, actor, now).await?;
-    let to = target(tx, &mut entry, wish.to).await?;
-    let mut places = Vec::with_capacity(wish.what.len());
-    for (id, kind) in wish.what.ids() {
-        // Bringing content where it can be read needs the right to read it where it is.
-        let need = if entry.reaches(Need::Read, to.sandbox) {
-            Need::Read
-        } else {
-            Need::Write
-        };
-        let place = chosen(tx, &entry, id, kind, need).await?;
-        if place.node.id == to.node.id {
-            return Err(Error::IntoItself.into());
-        }
-        if to.is_within(place.node.id) {
-            return Err(Error::IntoOwnSubfolder.into());
-        }
-        places.push(place);
-    }
-    let limit = limits::BATCH_NODES as i64;
-    let mut count = 0;
-    for p in &places {
-        count += measure(tx, entry.user.id, &p.node, limit - count).await?.0;
-        if count > limit {
-            let measured = measured.ok_or(Unfit::Large)?;
-            return Ok(start_job(tx, entry, &places, &to, wish, measured).await?);
-        }
-    }
-    let mut items = Vec::with_capacity(places.len());
-    for p in &places {
-        let own = Name::from_stored(p.node.name.clone());
-        let name = wish.name.unwrap_or(&own);
-        let copied = copy_one(tx, &mut entry, p, &to, name, wish.on_conflict, rules).await?;
-        items.push(Item::of(&copied, entry.user.root_id));
-    }
-    let head = entry.close(tx).await?;
-    Ok(Done {
-        affected: wish.what.len() as i64,
-        job: None,
-        items,
-        head,
-    })
-}
-
-async fn copy_one(
-    tx: &mut Tx<'_>,
-    entry: &mut Entry<'_>,
-    from: &Place,
-    to: &Place,
-    wanted: &Name,
-    on_conflict: OnConflict,
-    rules: &Rules,
-) -> Result<Place, Error> {
-    // The folder's counters move with every copy into it.
-    let to = entry.place(tx, to.node.id).await?.ok_or(Error::NotFound("folder"))?;
-    if over_itself(from, &to, wanted.as_str(), on_conflict) {
-        return Ok(from.clone());
-    }
-    if from.node.kind == Kind::File {
-        let version = versions::get(tx, entry.user.id, from.node.version)
-            .await?
-            .ok_or_else(|| Error::Internal("a file without its version".into()))?;
-        return put_file(tx, entry, &to, wanted, &Content::of(&version), on_conflict, rules).await;
-    }
-    let slot = slot(tx, entry, &to, wanted, Kind::Folder, on_conflict, None).await?;
-    make_way(tx, entry, &slot).await?;
-    let client = entry.actor.client_id().to_owned();
-    let mut queue = Vec::new();
-    let id = NodeId(pantry_db::dialect::next_id(tx).await?);
-    let top = new_node(&from.node, id, to.node.id, slot.name.as_str(), &client, entry.now);
-    let top = entry.insert_node(tx, &to, top, true).await?;
-    queue.push((from.node.id, top.node.id));
-    while let Some((source, into)) = queue.pop() {
-        let mut after = NodeId(0);
-        let (mut files, mut folders) = (0, 0);
-        loop {
-            let page = nodes::children(tx, entry.user.id, source, after, 1000).await?;
-            let Some(last) = page.last() else { break };
-            after = last.id;
-            let ids = next_ids(tx, page.len() * 2).await?;
-            for (n, ids) in page.iter().zip(ids.chunks_exact(2)) {
-                let copied = copy_node(tx, n, into, &n.name, (ids[0], ids[1]), &client, entry.now).await?;
-                match n.kind {
-                    Kind::File => files += 1,
-                    Kind::Folder => {
-                        folders += 1;
-                        queue.push((n.id, copied));
-                    }
-                }
-                charge(tx, entry, n.size).await?;
-            }
-        }
-        nodes::set_counts(tx, entry.user.id, into, files, folders).await?;
-    }
-    // As it is now, with what it holds.
-    entry.place(tx, top.node.id).await?.ok_or(Error::NotFound("folder"))
-}
-
-/// A copy that would take the place of what it is made from changes nothing.
-fn over_itself(from: &Place, to: &Place, wanted: &str, on_conflict: OnConflict) -> bool {
-    on_conflict == OnConflict::Overwrite && from.node.parent == to.node.id && from.node.name == wanted
-}
-
-/// A node of this name as it would lie in a folder.
-fn in_folder(folder: &Place, node: Node) -> Place {
-    let above = folder.above_children();
-    Place {
-        node,
-        above,
-        sandbox: folder.sandbox,
-    }
-}
-
-/// What a slot replaces goes to the bin.
-async fn make_way(tx: &mut Tx<'_>, entry: &mut Entry<'_>, slot: &Slot) -> Result<(), Error> {
-    if let Some(old) = &slot.replaces {
-        let old = entry
-            .place(tx, old.id)
-            .await?
-            .ok_or_else(|| Error::Internal("a name in a folder that is not there".into()))?;
-        trash(tx, entry, &old).await?;
-    }
-    Ok(())
-}
-
-fn new_node(from: &Node, id: NodeId, parent: NodeId, name: &str, client_id: &str, now: i64) -> Node {
-    Node {
-        id,
-        parent,
-        name: name.to_owned(),
-        sort_key: sort_key(name),
-        live: true,
-        sandbox: false,
-        file_count: 0,
-        folder_count: 0,
-        client_id: client_id.to_owned(),
-        created_at: now,
-        modified_at: now,
-        ..from.clone()
-    }
-}
-
-/// Copies one node below a folder of the copy, without log or counters. `ids` are
-/// those of the node and, for a file, of its version.
-async fn copy_node(
-    tx: &mut Tx<'_>,
-    from: &Node,
-    parent: NodeId,
-    name: &str,
-    ids: (i64, i64),
-    client_id: &str,
-    now: i64,
-) -> Result<NodeId, Error> {
-    let mut node = new_node(from, NodeId(ids.0), parent, name, client_id, now);
-    if from.kind == Kind::File {
-        let old = versions::get(tx, from.user, from.version)
-            .await?
-            .ok_or_else(|| Error::Internal("a file without its version".into()))?;
-        if old.size > 0 && blobs::name(tx, old.blob).await?.is_none() {
-            return Err(Error::Internal("a version without its content".into()));
-        }
-        node.version = VersionId(ids.1);
-        let version = Version {
-            id: node.version,
-            node: node.id,
-            client_id: client_id.to_owned(),
-            created_at: now,
-            replaced_at: 0,
-            keep: false,
-            ..old
-        };
-        versions::insert(tx, &version).await?;
-    }
-    insert(tx, &node).await
-}
-
-async fn insert(tx: &mut Tx<'_>, node: &Node) -> Result<NodeId, Error> {
-    if !nodes::insert(tx, node).await? {
-        return Err(Error::NameTaken {
-            name: node.name.clone(),
-        });
-    }
-    access::index(tx, node).await?;
-    Ok(node.id)
-}
 
 /// What a copying job knows; its progress is the queue.
 #[derive(Debug, Serialize, Deserialize)]
@@ -306,9 +36,20 @@ struct Plan {
     /// Whether the caller could read there when it began: then they could read the sources too.
     readable: bool,
     on_conflict: i64,
+    /// The share that all of it is copied out of.
+    #[serde(default)]
+    leave: Option<LeaveRow>,
     tops: Vec<Top>,
     /// Folders of the top that is being copied whose children are still to be copied.
     queue: Vec<Todo>,
+}
+
+/// A [`Leave`], as a job keeps it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct LeaveRow {
+    owner: i64,
+    share: i64,
+    epoch: i64,
 }
 
 /// One of what was chosen.
@@ -346,6 +87,23 @@ impl Todo {
 }
 
 impl Plan {
+    fn of(job: &Job) -> Result<Self, Error> {
+        serde_json::from_str(&job.payload).map_err(|e| Error::Internal(e.to_string()))
+    }
+
+    fn leave(&self) -> Option<Leave> {
+        self.leave.map(|l| Leave {
+            owner: UserId(l.owner),
+            share: ShareId(l.share),
+            epoch: l.epoch,
+        })
+    }
+
+    /// Whose nodes are copied.
+    fn owner(&self, job: &Job) -> UserId {
+        self.leave.map_or(job.user, |l| UserId(l.owner))
+    }
+
     fn actor(&self, job: &Job) -> Actor {
         if self.grant == 0 {
             return match job.client_id.as_str() {
@@ -363,22 +121,29 @@ impl Plan {
     }
 }
 
-async fn start_job(
+/// Begins a job that was measured. Closes the entry.
+pub(super) async fn start(
     tx: &mut Tx<'_>,
     mut entry: Entry<'_>,
     places: &[Place],
     to: &Place,
-    wish: &Wish<'_>,
+    manner: &Manner<'_>,
     (total, bytes): Measure,
 ) -> Result<Done, Error> {
     let mut tops = Vec::new();
+    let whose = Whose {
+        user: entry.user.id,
+        client_id: "",
+        now: entry.now,
+    };
     for p in places {
-        let name = wish.name.map_or(p.node.name.as_str(), Name::as_str);
-        if over_itself(p, to, name, wish.on_conflict) {
+        let name = manner.name.map_or(p.node.name.as_str(), Name::as_str);
+        if over_itself(p, to, name, manner.on_conflict) {
             continue;
         }
-        check_depth(&in_folder(to, new_node(&p.node, NodeId(0), to.node.id, name, "", 0)))?;
-        if wish.on_conflict == OnConflict::Fail && nodes::child(tx, entry.user.id, to.node.id, name).await?.is_some() {
+        check_depth(&in_folder(to, new_node(&p.node, NodeId(0), to.node.id, name, &whose)))?;
+        if manner.on_conflict == OnConflict::Fail && nodes::child(tx, entry.user.id, to.node.id, name).await?.is_some()
+        {
             return Err(Error::NameTaken { name: name.into() });
         }
         tops.push(Top {
@@ -396,7 +161,12 @@ async fn start_job(
         scopes: actor.scopes().to_bits(),
         to: to.node.id.0,
         readable: entry.reaches(Need::Read, to.sandbox),
-        on_conflict: wish.on_conflict.code(),
+        on_conflict: manner.on_conflict.code(),
+        leave: manner.leave.map(|l| LeaveRow {
+            owner: l.owner.0,
+            share: l.share.0,
+            epoch: l.epoch,
+        }),
         tops,
         queue: Vec::new(),
     };
@@ -416,7 +186,7 @@ async fn start_job(
     jobs::insert(tx, &job).await?;
     let head = entry.close(tx).await?;
     Ok(Done {
-        affected: wish.what.len() as i64,
+        affected: places.len() as i64,
         job: Some(job.id),
         items: Vec::new(),
         head,
@@ -480,13 +250,21 @@ impl Drive {
 
 /// One batch: tops are begun and children copied, or (at the end) all is attached.
 async fn step(tx: &mut Tx<'_>, user: UserId, id: i64, now: i64, rules: &Rules) -> Result<(), Error> {
-    if pantry_db::users::lock(tx, user).await?.is_none() {
-        return Err(Error::Unauthorized);
+    // The rows of both, in the order of their ids: nothing moves where it is copied from, nor where it goes.
+    let owner = match jobs::get(tx, user, id).await? {
+        Some(job) => Plan::of(&job)?.owner(&job),
+        None => return Ok(()),
+    };
+    for one in [owner.min(user), owner.max(user)] {
+        let found = users::lock(tx, one).await?;
+        if found.is_none() && one == user {
+            return Err(Error::Unauthorized);
+        }
     }
     let Some(mut job) = jobs::get(tx, user, id).await?.filter(|j| j.state == JobState::Running) else {
         return Ok(());
     };
-    let mut plan: Plan = serde_json::from_str(&job.payload).map_err(|e| Error::Internal(e.to_string()))?;
+    let mut plan = Plan::of(&job)?;
     let actor = plan.actor(&job);
     let mut entry = access::enter_write(tx, &actor, now).await?;
     if plan.queue.is_empty() && plan.tops.iter().all(|t| t.file || t.copy != 0) {
@@ -506,38 +284,44 @@ async fn step(tx: &mut Tx<'_>, user: UserId, id: i64, now: i64, rules: &Rules) -
 
 /// Copies up to a batch of nodes out of sight: under the bin, without an entry in it.
 async fn copy_batch(tx: &mut Tx<'_>, entry: &Entry<'_>, job: &Job, plan: &mut Plan) -> Result<Measure, Error> {
-    let (user, client, now) = (job.user, job.client_id.as_str(), entry.now);
+    let (user, now) = (job.user, entry.now);
+    let whose = Whose {
+        user,
+        client_id: job.client_id.as_str(),
+        now,
+    };
+    let owner = plan.owner(job);
     let (mut count, mut bytes) = (0, 0);
     let begun = plan.tops.iter().rfind(|t| t.copy != 0).map(|t| t.from);
     if let Some(from) = begun.filter(|_| !plan.queue.is_empty()) {
-        source(tx, entry, from, plan.readable).await?;
+        source(tx, entry, from, plan).await?;
     }
     // A folder costs something too when it holds nothing.
     let mut room = BATCH;
     while room > 0 {
         room -= 1;
         let Some(mut todo) = plan.queue.pop() else {
-            let readable = plan.readable;
-            let Some(top) = plan.tops.iter_mut().find(|t| !t.file && t.copy == 0) else {
+            let Some(at) = plan.tops.iter().position(|t| !t.file && t.copy == 0) else {
                 break;
             };
-            let from = source(tx, entry, top.from, readable).await?;
+            let from = source(tx, entry, plan.tops[at].from, plan).await?;
+            let top = &mut plan.tops[at];
             let id = NodeId(pantry_db::dialect::next_id(tx).await?);
             let node = Node {
                 live: false,
-                ..new_node(&from, id, entry.user.bin_id, &top.name, client, now)
+                ..new_node(&from, id, entry.user.bin_id, &top.name, &whose)
             };
             top.copy = insert(tx, &node).await?.0;
             plan.queue.push(Todo::new(from.id, id));
             count += 1;
             continue;
         };
-        let page = nodes::children(tx, user, todo.source, todo.after, room.max(1)).await?;
+        let page = nodes::children(tx, owner, todo.source, todo.after, room.max(1)).await?;
         let whole = (page.len() as i64) < room.max(1);
         let ids = next_ids(tx, page.len() * 2).await?;
         let mut found = Vec::new();
         for (n, ids) in page.iter().zip(ids.chunks_exact(2)) {
-            let copied = copy_node(tx, n, todo.into, &n.name, (ids[0], ids[1]), client, now).await?;
+            let copied = copy_node(tx, n, todo.into, (ids[0], ids[1]), &whose).await?;
             bytes += n.size;
             match n.kind {
                 Kind::File => todo.files += 1,
@@ -562,8 +346,12 @@ async fn copy_batch(tx: &mut Tx<'_>, entry: &Entry<'_>, job: &Job, plan: &mut Pl
 
 /// What is copied, if it is still there whole: in the tree within the caller's reach, or in
 /// the bin, but not on its way out of it.
-async fn source(tx: &mut Tx<'_>, entry: &Entry<'_>, id: i64, readable: bool) -> Result<Node, Error> {
+async fn source(tx: &mut Tx<'_>, entry: &Entry<'_>, id: i64, plan: &Plan) -> Result<Node, Error> {
     let gone = || Error::NotFound("source of the copy");
+    if let Some(leave) = plan.leave() {
+        return shared(tx, leave, NodeId(id), entry.now).await?.ok_or_else(gone);
+    }
+    let readable = plan.readable;
     let line = nodes::lineage(tx, entry.user.id, NodeId(id)).await?;
     let line = line.ok_or_else(gone)?;
     let top = line.top();
@@ -576,6 +364,18 @@ async fn source(tx: &mut Tx<'_>, entry: &Entry<'_>, id: i64, readable: bool) -> 
         return Err(gone());
     }
     Ok(line.node)
+}
+
+/// The same of what is copied out of a share: it still serves, and still shows it.
+async fn shared(tx: &mut Tx<'_>, leave: Leave, id: NodeId, now: i64) -> Result<Option<Node>, Error> {
+    if leave.stands(tx, now).await?.is_none_or(|share| !share.allow_save) {
+        return Ok(None);
+    }
+    let root = users::get(tx, leave.owner).await?.map(|owner| owner.root_id);
+    match nodes::lineage(tx, leave.owner, id).await? {
+        Some(line) if Some(line.top()) == root && leave.holds(tx, &line).await? => Ok(Some(line.node)),
+        _ => Ok(None),
+    }
 }
 
 /// The last step: everything appears at once, and is counted.
@@ -591,8 +391,8 @@ async fn attach(tx: &mut Tx<'_>, mut entry: Entry<'_>, job: &mut Job, plan: &Pla
         }
         let wanted = Name::from_stored(top.name.clone());
         if top.file {
-            let from = source(tx, &entry, top.from, plan.readable).await?;
-            let version = versions::get(tx, job.user, from.version)
+            let from = source(tx, &entry, top.from, plan).await?;
+            let version = versions::get(tx, from.user, from.version)
                 .await?
                 .ok_or_else(|| Error::Internal("a file without its version".into()))?;
             put_file(tx, &mut entry, &to, &wanted, &Content::of(&version), on_conflict, rules).await?;
@@ -623,6 +423,9 @@ async fn attach(tx: &mut Tx<'_>, mut entry: Entry<'_>, job: &mut Job, plan: &Pla
         let at = Some((to.node.id, to.sandbox));
         entry.record(tx, Event::Created, &node, true, None, at).await?;
     }
+    if let Some(leave) = plan.leave() {
+        shares::saved(tx, leave.owner, leave.share).await?;
+    }
     job.state = JobState::Done;
     job.reserved = 0;
     job.done = job.total.max(job.done);
@@ -633,18 +436,18 @@ async fn attach(tx: &mut Tx<'_>, mut entry: Entry<'_>, job: &mut Job, plan: &Pla
 
 /// Ends a job that a rule stopped: nothing of it remains.
 async fn give_up(tx: &mut Tx<'_>, user: UserId, id: i64, now: i64, why: &str) -> Result<(), Error> {
-    let Some(row) = pantry_db::users::lock(tx, user).await? else {
+    let Some(row) = users::lock(tx, user).await? else {
         return Ok(());
     };
     // Another worker may have ended it meanwhile: what is attached is no leftover.
     let Some(mut job) = jobs::get(tx, user, id).await?.filter(|j| j.state == JobState::Running) else {
         return Ok(());
     };
-    let plan: Plan = serde_json::from_str(&job.payload).map_err(|e| Error::Internal(e.to_string()))?;
+    let plan = Plan::of(&job)?;
     for top in plan.tops.iter().filter(|t| t.copy != 0) {
         bin::queue_purge(tx, user, NodeId(top.copy), now).await?;
     }
-    pantry_db::users::set_books(tx, user, row.used, row.reserved - job.reserved, row.head).await?;
+    users::set_books(tx, user, row.used, row.reserved - job.reserved, row.head).await?;
     job.reserved = 0;
     job.state = JobState::Failed;
     job.error = why.to_owned();
@@ -655,7 +458,7 @@ async fn give_up(tx: &mut Tx<'_>, user: UserId, id: i64, now: i64, why: &str) ->
 pub(crate) async fn under_way(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<NodeId>, Error> {
     let mut tops = Vec::new();
     for job in jobs::running_of(tx, user).await? {
-        let plan: Plan = serde_json::from_str(&job.payload).map_err(|e| Error::Internal(e.to_string()))?;
+        let plan = Plan::of(&job)?;
         tops.extend(plan.tops.iter().filter(|t| t.copy != 0).map(|t| NodeId(t.copy)));
     }
     Ok(tops)
