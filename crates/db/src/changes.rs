@@ -116,6 +116,34 @@ pub async fn since(tx: &mut Tx<'_>, user: UserId, after: i64, limit: i64) -> Res
     .await
 }
 
+/// Changes after a number, up to and with `up_to`, in order: those that touched the sandbox `inside` (0: all), but for
+/// those of `inside` itself.
+pub async fn touching(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    inside: NodeId,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+) -> Result<Vec<Change>, DbError> {
+    tx.query(
+        "SELECT user_id, seq, event, kind, node_id, subtree, parent_before, parent_after, \
+         sandbox_before, sandbox_after, at FROM changes \
+         WHERE user_id = $1 AND seq > $3 AND seq <= $4 AND node_id <> $2 \
+         AND (CAST($2 AS BIGINT) = 0 OR sandbox_before = $2 OR sandbox_after = $2) ORDER BY seq LIMIT $5",
+        &[&user.0, &inside.0, &after, &up_to, &limit],
+        map,
+    )
+    .await
+}
+
+/// Whether the change of this number is still there.
+pub async fn is_kept(tx: &mut Tx<'_>, user: UserId, seq: i64) -> Result<bool, DbError> {
+    let sql = "SELECT seq FROM changes WHERE user_id = $1 AND seq = $2";
+    let found = tx.query_opt(sql, &[&user.0, &seq], |r| r.get::<i64>(0)).await?;
+    Ok(found.is_some())
+}
+
 /// The folders now in the tree in which something changed after `after`, up to and with `up_to`: what changes name as
 /// a node's folder before or since, in the order of their ids. `root` is the tree's.
 pub async fn folders_touched(

@@ -7,6 +7,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::watch;
+
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod dialect;
@@ -121,7 +123,11 @@ impl Default for DbOptions {
 
 /// An open database. Clones share it.
 #[derive(Clone)]
-pub struct Db(Opened);
+pub struct Db {
+    opened: Opened,
+    /// Moves with every write that was answered as done.
+    commits: Arc<watch::Sender<u64>>,
+}
 
 #[derive(Clone)]
 enum Opened {
@@ -135,15 +141,19 @@ impl Db {
     /// # Errors
     /// It cannot be opened or reached; [`DbErrorKind::TooNew`]; a migration failed.
     pub async fn open(url: &DatabaseUrl, options: DbOptions) -> Result<Self, DbError> {
-        Ok(Self(match url {
+        let opened = match url {
             DatabaseUrl::Sqlite(path) => Opened::Sqlite(Arc::new(sqlite::SqliteDb::open(path.clone(), options).await?)),
             DatabaseUrl::Postgres(text) => Opened::Pg(Arc::new(pg::PgDb::open(text, options).await?)),
-        }))
+        };
+        Ok(Self {
+            opened,
+            commits: Arc::new(watch::Sender::new(0)),
+        })
     }
 
     /// Which engine it is.
     pub fn engine(&self) -> Engine {
-        match self.0 {
+        match self.opened {
             Opened::Sqlite(_) => Engine::Sqlite,
             Opened::Pg(_) => Engine::Postgres,
         }
@@ -163,10 +173,20 @@ impl Db {
         E: From<DbError> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx<'_>, &'t A) -> BoxFut<'t, Outcome<T, E>> + Send + Sync + 'static,
     {
-        match &self.0 {
+        let answer = match &self.opened {
             Opened::Sqlite(db) => db.write(args, body).await,
             Opened::Pg(db) => db.write(args, body).await,
+        };
+        if answer.is_ok() && self.commits.receiver_count() > 0 {
+            self.commits.send_modify(|n| *n = n.wrapping_add(1));
         }
+        answer
+    }
+
+    /// Moves soon after each write of this process that was done, whatever it wrote. It may miss one whose caller went
+    /// away, and those of other processes: whoever waits for it also looks now and then.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// Runs a short read. It sees every write that was answered before it began.
@@ -183,7 +203,7 @@ impl Db {
         E: From<DbError> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx<'_>, &'t A) -> BoxFut<'t, Result<T, E>> + Send + Sync + 'static,
     {
-        match &self.0 {
+        match &self.opened {
             Opened::Sqlite(db) => db.read(args, body).await,
             Opened::Pg(db) => db.read(args, body).await,
         }
@@ -200,7 +220,7 @@ impl Db {
         E: From<DbError> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx<'_>, &'t A) -> BoxFut<'t, Result<T, E>> + Send + Sync + 'static,
     {
-        match &self.0 {
+        match &self.opened {
             Opened::Sqlite(db) => db.read_long(args, body).await,
             Opened::Pg(db) => db.read(args, body).await,
         }
@@ -209,7 +229,7 @@ impl Db {
     /// Hears from now on what other processes on this database tell, and answers whether there can be any news:
     /// on SQLite there is no line. Until [`News::Listening`] nothing is heard. One listener: a later one takes its place.
     pub fn listen(&self, listener: Listener) -> bool {
-        match &self.0 {
+        match &self.opened {
             Opened::Sqlite(_) => false,
             Opened::Pg(db) => {
                 db.listen(listener);
@@ -221,7 +241,7 @@ impl Db {
     /// Tells the other processes that something of a person's (of everybody's, if nobody is named) may have ended.
     /// To be called after the commit; many calls become one message. It may be lost with the process.
     pub fn tell_ended(&self, who: Option<pantry_types::UserId>) {
-        if let Opened::Pg(db) = &self.0 {
+        if let Opened::Pg(db) = &self.opened {
             db.tell(who);
         }
     }
@@ -243,7 +263,7 @@ impl Db {
 
     /// False once the SQLite writer has died: every later write fails, and the process should end. After [`Self::close`] too.
     pub fn is_alive(&self) -> bool {
-        match &self.0 {
+        match &self.opened {
             Opened::Sqlite(db) => db.is_alive(),
             Opened::Pg(db) => db.is_open(),
         }
@@ -251,7 +271,7 @@ impl Db {
 
     /// Waits until the SQLite writer has died of an error of its own. Pends for ever on PostgreSQL, and after a proper [`Self::close`].
     pub async fn died(&self) {
-        match &self.0 {
+        match &self.opened {
             Opened::Sqlite(db) => db.died().await,
             Opened::Pg(_) => std::future::pending().await,
         }
@@ -259,7 +279,7 @@ impl Db {
 
     /// Runs and answers every write that was asked for before, refuses later ones, stops the threads, and on SQLite empties the write-ahead log.
     pub async fn close(&self) {
-        match &self.0 {
+        match &self.opened {
             Opened::Sqlite(db) => db.close().await,
             Opened::Pg(db) => db.close().await,
         }

@@ -1,6 +1,8 @@
 //! Rows of the tree: folders and files.
 //! Must not know who may see what; every function is told the person.
 
+use std::collections::HashMap;
+
 use pantry_types::{Md5, NodeId, Sha1, UserId, VersionId};
 
 use crate::{DbError, Engine, IdList, Row, Tx, dialect};
@@ -247,6 +249,44 @@ async fn lineage_at_once(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<Op
         node,
         above: nodes.map(|n| Above::from(&n)).collect(),
     }))
+}
+
+/// Several nodes and what each lies in, all of one moment, in no order; unknown ids are left out.
+pub async fn lines(tx: &mut Tx<'_>, user: UserId, ids: &[i64]) -> Result<Vec<Line>, DbError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    // UNION takes each folder once, however many of the nodes lie in it, and ends in a ring too.
+    let sql = dialect::sql(
+        tx.engine(),
+        concat!(
+            "WITH RECURSIVE up(at) AS (SELECT value FROM json_each($2) \
+             UNION SELECT n.parent_id FROM up CROSS JOIN nodes n \
+             WHERE n.user_id = $1 AND n.id = up.at AND n.parent_id > 0) SELECT ",
+            columns!("n."),
+            " FROM up CROSS JOIN nodes n WHERE n.user_id = $1 AND n.id = up.at"
+        ),
+        concat!(
+            "WITH RECURSIVE up(at) AS (SELECT unnest(CAST($2 AS BIGINT[])) \
+             UNION SELECT n.parent_id FROM up CROSS JOIN nodes n \
+             WHERE n.user_id = $1 AND n.id = up.at AND n.parent_id > 0) SELECT ",
+            columns!("n."),
+            " FROM up CROSS JOIN nodes n WHERE n.user_id = $1 AND n.id = up.at"
+        ),
+    );
+    let found = tx.query(sql, &[&user.0, &IdList(ids.to_vec())], map).await?;
+    let found: HashMap<NodeId, Node> = found.into_iter().map(|n| (n.id, n)).collect();
+    let line = |id: &i64| {
+        let node = found.get(&NodeId(*id))?.clone();
+        let mut above: Vec<Above> = Vec::new();
+        let mut next = node.parent;
+        while let Some(folder) = found.get(&next).filter(|_| above.len() < LEVELS) {
+            above.push(Above::from(folder));
+            next = folder.parent;
+        }
+        Some(Line { node, above })
+    };
+    Ok(ids.iter().filter_map(line).collect())
 }
 
 /// The node of a name in a folder.

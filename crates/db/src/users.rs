@@ -209,6 +209,17 @@ pub async fn set_floor(tx: &mut Tx<'_>, id: UserId, floor: i64) -> Result<(), Db
     Ok(())
 }
 
+/// The number of the latest change of each of these people.
+pub async fn heads(tx: &mut Tx<'_>, people: &[i64]) -> Result<Vec<(UserId, i64)>, DbError> {
+    let sql = dialect::sql(
+        tx.engine(),
+        "SELECT id, head FROM users WHERE id IN (SELECT value FROM json_each($1))",
+        "SELECT id, head FROM users WHERE id = ANY($1)",
+    );
+    let people = crate::IdList(people.to_vec());
+    tx.query(sql, &[&people], |r| Ok((UserId(r.get(0)?), r.get(1)?))).await
+}
+
 /// Whether anybody has an account yet.
 pub async fn any(tx: &mut Tx<'_>) -> Result<bool, DbError> {
     Ok(tx
