@@ -304,7 +304,7 @@ impl Entry<'_> {
     }
 
     /// The app's own folder if it is in the tree, else 0.
-    async fn live_sandbox(&mut self, tx: &mut Tx<'_>) -> Result<NodeId, Error> {
+    pub(crate) async fn live_sandbox(&mut self, tx: &mut Tx<'_>) -> Result<NodeId, Error> {
         if self.sandbox.0 != 0 && self.place(tx, self.sandbox).await?.is_none() {
             self.sandbox = NodeId(0);
         }

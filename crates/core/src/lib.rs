@@ -6,6 +6,7 @@ pub mod account;
 pub mod actor;
 pub mod auth;
 pub mod bin;
+pub mod changes;
 pub mod check;
 pub mod contents;
 mod copy;
@@ -49,6 +50,7 @@ struct Inner {
     auth: auth::State,
     uploads: uploads::Uploads,
     weipan: weipan::State,
+    watch: changes::Watch,
 }
 
 impl std::fmt::Debug for Drive {
@@ -70,6 +72,7 @@ impl Drive {
             auth: auth::State::new(),
             uploads: uploads::Uploads::start(),
             weipan: weipan::State::new(),
+            watch: changes::Watch::default(),
         }))
     }
 

@@ -137,6 +137,10 @@ settings! {
     changes: ChangeSettings {
         /// Days that changes can be listed.
         keep_days: i64 = 90,
+        /// Streams of changes that one user and app may keep open at once on one server; 0 is no limit.
+        streams_per_grant: u32 = 16,
+        /// Seconds between two signs of life of a stream. Proxies cut off what is silent for long.
+        heartbeat_seconds: u64 = 15,
     }
     /// Housekeeping.
     janitor: Janitor {

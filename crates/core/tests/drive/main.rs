@@ -1,6 +1,7 @@
 //! The tests of the drive's rules, on both row engines, in one binary.
 
 mod books;
+mod changes;
 mod common;
 mod copies;
 mod races;
