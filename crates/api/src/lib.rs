@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 mod bin;
+mod changes;
 mod files;
 mod jobs;
 mod shares;
@@ -13,6 +14,7 @@ mod versions;
 pub mod web;
 
 pub use bin::{BinEntry, BinListing};
+pub use changes::{Change, ChangeEvent, ChangeListing, ChangedNode, Reset};
 pub use files::{
     Affected, CreatedFolder, DownloadLink, FileEntry, FileInfo, FolderEntry, FolderInfo, Kind, Listing, NodeInfo,
     SearchHits,

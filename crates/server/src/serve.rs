@@ -90,6 +90,8 @@ impl Server {
     /// Takes no new connections, lets running requests end, and closes the database. True if all requests were answered
     /// in time.
     pub async fn stop(self) -> bool {
+        // Who follows changes would else hold up the end: their requests have none.
+        self.drive.stop_watching();
         // The receivers live in the tasks; if those are gone there is nothing to stop.
         let _ = self.stop.send(true);
         let mut whole = true;

@@ -6,15 +6,25 @@ use pantry_core::{
     Error,
     files::{FolderRef, OnConflict, Page, Selection},
 };
-use pantry_types::{DrivePath, Md5, Name, limits};
+use pantry_types::{DrivePath, Md5, Name, NodeId, limits};
 
-use crate::Params;
+use crate::{Params, params};
 
 /// A folder by its path; one that was not sent or is empty is the caller's own start.
 pub fn folder(params: &Params, name: &'static str) -> Result<FolderRef, Error> {
     match params.opt_text(name)? {
         None | Some("") => Ok(FolderRef::Path(None)),
         Some(text) => Ok(FolderRef::Path(Some(path(name, text)?))),
+    }
+}
+
+/// A folder by `folder_id`, which stays the same folder wherever it is moved to meanwhile, else by `path`. The id 0 is the
+/// caller's own start.
+pub fn folder_or_id(params: &Params) -> Result<FolderRef, Error> {
+    match params.opt_text("folder_id")? {
+        None | Some("") => folder(params, "path"),
+        Some("0") => Ok(FolderRef::Path(None)),
+        Some(text) => Ok(FolderRef::Id(NodeId(params::id("folder_id", text)?))),
     }
 }
 

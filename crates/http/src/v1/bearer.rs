@@ -9,7 +9,7 @@ use pantry_core::{
     Actor, Error,
     auth::{Origin, TokenActor},
 };
-use pantry_types::Scope;
+use pantry_types::{Scope, SecretText};
 
 use crate::{
     envelope::Failure,
@@ -45,6 +45,25 @@ impl FromRequestParts<AppState> for Bearer {
             .take(caller.grant.0, now_ms)
             .map_err(|retry_after| Error::TooMany { retry_after })?;
         Ok(Self(caller))
+    }
+}
+
+/// A caller, with the text of the token: for an answer that lasts longer than a look at the token counts.
+#[derive(Debug)]
+pub struct Lasting {
+    /// The caller.
+    pub caller: Bearer,
+    /// What they came with.
+    pub token: SecretText,
+}
+
+impl FromRequestParts<AppState> for Lasting {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
+        let caller = Bearer::from_request_parts(parts, state).await?;
+        let token = SecretText::new(token_of(parts)?.to_owned());
+        Ok(Self { caller, token })
     }
 }
 

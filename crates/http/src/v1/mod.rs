@@ -4,6 +4,7 @@
 mod args;
 mod bearer;
 mod bin;
+mod changes;
 mod files;
 mod jobs;
 mod share;
@@ -40,6 +41,8 @@ pub fn routes() -> Router<AppState> {
         .route("/v1/bin/restore", post(bin::restore))
         .route("/v1/bin/purge", post(bin::purge))
         .route("/v1/bin/empty", post(bin::empty))
+        .route("/v1/changes", get(changes::list))
+        .route("/v1/changes/stream", get(changes::stream::stream))
         .route("/v1/jobs/{id}", get(jobs::job))
         .route("/v1/share/create", post(share::create))
         .route("/v1/share/list", get(share::list))

@@ -8,6 +8,7 @@ pub mod versions;
 
 use axum::extract::State;
 use pantry_api::{DownloadLink, Listing, NodeInfo, SearchHits};
+use pantry_core::files::FolderRef;
 use pantry_types::{NodeId, VersionId};
 
 use super::{args, bearer::Bearer, show};
@@ -20,16 +21,23 @@ use crate::{
 
 /// `GET /v1/files`
 pub async fn list(State(state): State<AppState>, caller: Bearer, params: Params) -> Reply<Listing> {
-    let folder = args::folder(&params, "path")?;
+    let folder = args::folder_or_id(&params)?;
     let (page, limit) = (args::page(&params)?, args::limit(&params)?);
-    let found = state.drive().list(&caller.actor(), folder, page, limit).await?;
-    let path = params.opt_text("path")?.filter(|text| !text.is_empty());
+    let found = state.drive().list(&caller.actor(), folder.clone(), page, limit).await?;
+    let path = match (&folder, &found.folder) {
+        (FolderRef::Id(_), Some(folder)) => folder.path.clone(),
+        _ => params
+            .opt_text("path")?
+            .filter(|text| !text.is_empty())
+            .unwrap_or("/")
+            .to_owned(),
+    };
     let (folders, files): (Vec<_>, Vec<_>) = found
         .items
         .into_iter()
         .partition(|item| item.kind == pantry_core::Kind::Folder);
     Ok(Answer(Listing {
-        path: path.unwrap_or("/").to_owned(),
+        path,
         folders: folders.into_iter().map(show::folder_entry).collect(),
         files: files.into_iter().map(show::file_entry).collect(),
         total: found.total,
