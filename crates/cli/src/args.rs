@@ -43,6 +43,8 @@ pub enum Command {
     Rm(Rm),
     #[command(about = t(Text::HelpFind))]
     Find(Find),
+    #[command(about = t(Text::HelpChanges))]
+    Changes(Changes),
     #[command(subcommand, about = t(Text::HelpBin))]
     Bin(Bin),
 }
@@ -127,6 +129,14 @@ pub struct Find {
     pub ext: Option<String>,
     #[arg(long, default_value = "50", value_parser = clap::value_parser!(i64).range(1..=200), help = t(Text::HelpLimit))]
     pub limit: i64,
+}
+
+#[derive(Args, Debug)]
+pub struct Changes {
+    #[arg(short, long, help = t(Text::HelpFollow))]
+    pub follow: bool,
+    #[arg(help = t(Text::HelpCursor))]
+    pub cursor: Option<String>,
 }
 
 #[derive(Subcommand, Debug)]

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(command: Command, out: Out) -> Result<(), Failure> {
-    use commands::{account, bin, change, get, put, show};
+    use commands::{account, bin, change, changes, get, put, show};
     match command {
         Command::Login(args) => account::login(args, out).await,
         Command::Logout => account::logout(out).await,
@@ -56,6 +56,7 @@ async fn run(command: Command, out: Out) -> Result<(), Failure> {
         Command::Put(args) => put::put(args, out).await,
         Command::Get(args) => get::get(args, out).await,
         Command::Cat(args) => get::cat(args).await,
+        Command::Changes(args) => changes::run(args, out).await,
         Command::Bin(command) => bin::run(command, out).await,
     }
 }

@@ -35,6 +35,15 @@ impl Out {
         Ok(())
     }
 
+    /// One of many answers for programs, on a line of its own, at once; nothing without `--json`.
+    pub fn json_line(self, value: &impl Serialize) -> Result<(), Failure> {
+        if self.json {
+            let text = serde_json::to_string(value).map_err(io::Error::from)?;
+            writeln!(io::stdout().lock(), "{text}")?;
+        }
+        Ok(())
+    }
+
     /// A remark beside the answer, on standard error; nothing with `--json`.
     pub fn remark(self, text: impl AsRef<str>) {
         if !self.json {

@@ -101,6 +101,9 @@ Exit codes:
     HelpFindWhat: "Part of the name; case does not matter", "名称的一部分,不区分大小写";
     HelpExt: "Only this extension, without the dot", "仅此扩展名,不带点";
     HelpLimit: "At most so many, up to 200", "最多显示数量,不超过 200";
+    HelpChanges: "Show what changed since a cursor; without one, print a cursor for now", "显示自某个游标以来的变化;未给出游标时输出当前游标";
+    HelpFollow: "Go on and show changes as they come; with --json one a line", "持续显示新的变化;与 --json 一起使用时每行一条";
+    HelpCursor: "Where to begin: what an earlier run printed", "起点:之前运行时输出的游标";
     HelpBin: "The recycle bin", "回收站";
     HelpBinLs: "List what was deleted, latest first", "列出已删除的内容,最近的在前";
     HelpBinRestore: "Take things out of the bin, by id or by the path they had", "从回收站恢复,按编号或原路径";
@@ -142,6 +145,11 @@ Exit codes:
     Restored: "Restored: {0}", "已恢复:{0}";
     Purged: "Deleted for good: {0}", "已彻底删除:{0}";
     BinIsEmpty: "The recycle bin is empty.", "回收站是空的。";
+    ChangesReset: "Too much has happened since: list everything anew.", "间隔过久,请重新列出全部内容。";
+    ChangesCursor: "Go on with: {0}", "后续起点:{0}";
+    ChangeCreated: "created", "新增";
+    ChangeUpdated: "updated", "更新";
+    ChangeRemoved: "removed", "移除";
     MoreHits: "{0} of {1} shown; raise --limit or be more precise.", "显示 {0} / {1};可提高 --limit 或使用更精确的关键词。";
     ColumnUntil: "until {0}", "保留至 {0}";
 

@@ -94,10 +94,19 @@ struct Manage<'a> {
 
 #[derive(Serialize)]
 struct PageQuery<'a> {
-    path: &'a str,
+    #[serde(flatten)]
+    folder: &'a Folder,
     limit: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<&'a str>,
+}
+
+/// Which folder is listed.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Folder {
+    Path(String),
+    FolderId(i64),
 }
 
 /// The folder and the name of a path as the token sees it; no name for the root.
@@ -121,12 +130,21 @@ impl Client {
     /// # Errors
     /// [`Error::Api`] 404: no such folder; 403: the path lies outside what the token may read.
     pub async fn list_page(&self, path: &str, cursor: Option<&str>, limit: i64) -> Result<Listing, Error> {
-        self.get("/v1/files", &PageQuery { path, limit, cursor }).await
+        self.page_of(&Folder::Path(path.to_owned()), cursor, limit).await
+    }
+
+    pub(crate) async fn page_of(&self, folder: &Folder, cursor: Option<&str>, limit: i64) -> Result<Listing, Error> {
+        self.get("/v1/files", &PageQuery { folder, limit, cursor }).await
     }
 
     /// A whole folder, page by page.
     pub fn list(&self, path: &str) -> Entries {
-        Entries::new(self.clone(), path)
+        Entries::new(self.clone(), Folder::Path(path.to_owned()))
+    }
+
+    /// The same by the folder's id, which stays the same folder wherever it is moved to meanwhile; 0 is the token's root.
+    pub fn list_folder(&self, folder_id: i64) -> Entries {
+        Entries::new(self.clone(), Folder::FolderId(folder_id))
     }
 
     /// What stands at a path; none if nothing does. The root has no entry, so `/` gives none as well. v1 has no call for

@@ -18,9 +18,11 @@
 
 mod auth;
 mod bin;
+mod changes;
 mod client;
 mod download;
 mod error;
+mod events;
 mod files;
 mod hash;
 mod list;
@@ -31,6 +33,7 @@ mod transport;
 mod upload;
 mod user;
 
+pub use changes::{ChangeStream, Told};
 pub use client::Client;
 pub use download::{Download, DownloadOptions, Downloaded};
 pub use error::Error;

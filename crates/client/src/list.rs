@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use futures_util::{Stream, stream};
 use pantry_api::{BinEntry, FileEntry, FolderEntry};
 
-use crate::{Client, Error, files::PAGE};
+use crate::{
+    Client, Error,
+    files::{Folder, PAGE},
+};
 
 /// A folder or a file in a listing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,16 +69,16 @@ impl At {
 #[derive(Debug)]
 pub struct Entries {
     client: Client,
-    path: String,
+    folder: Folder,
     page: VecDeque<Entry>,
     at: At,
 }
 
 impl Entries {
-    pub(crate) fn new(client: Client, path: &str) -> Self {
+    pub(crate) fn new(client: Client, folder: Folder) -> Self {
         Self {
             client,
-            path: path.to_owned(),
+            folder,
             page: VecDeque::new(),
             at: At::Start,
         }
@@ -88,7 +91,7 @@ impl Entries {
     pub async fn next(&mut self) -> Result<Option<Entry>, Error> {
         while self.page.is_empty() {
             let Some(cursor) = self.at.next() else { return Ok(None) };
-            let page = self.client.list_page(&self.path, cursor, PAGE).await?;
+            let page = self.client.page_of(&self.folder, cursor, PAGE).await?;
             self.page.extend(page.folders.into_iter().map(Entry::Folder));
             self.page.extend(page.files.into_iter().map(Entry::File));
             self.at = At::after(page.next_cursor);

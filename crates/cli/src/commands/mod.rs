@@ -3,6 +3,7 @@
 pub mod account;
 pub mod bin;
 pub mod change;
+pub mod changes;
 pub mod get;
 pub mod put;
 pub mod show;

@@ -1,6 +1,9 @@
 //! Every command once, as a person would use it, and the exit codes of what goes wrong.
 
-use std::process::Output;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Output, Stdio},
+};
 
 use serde_json::Value;
 
@@ -38,6 +41,21 @@ impl Tour {
         let told = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(told.lines().count(), 1, "{words:?}: {told}");
         (output.status.code().expect("a code"), told)
+    }
+
+    /// The first line of JSON that it prints, of a command that does not end.
+    fn first_line(&self, words: &[&str]) -> Value {
+        let mut command = self.drive.pantry(words);
+        command
+            .env("PANTRY_SERVER", &self.drive.url)
+            .env("PANTRY_TOKEN", &self.token);
+        let mut running = command.stdout(Stdio::piped()).spawn().expect("pantry runs");
+        let mut line = String::new();
+        let output = running.stdout.take().expect("its output");
+        BufReader::new(output).read_line(&mut line).expect("a line");
+        running.kill().expect("killed");
+        running.wait().expect("ended");
+        serde_json::from_str(&line).expect("JSON")
     }
 
     fn ls(&self, path: &str) -> String {
@@ -110,6 +128,20 @@ fn a_tour_of_every_command() {
         Some(0),
         "copying leaves nothing behind"
     );
+
+    // Changes since a cursor, and as they come.
+    let cursor = tour.ok(&["changes"]);
+    let cursor = cursor.trim();
+    tour.ok(&["mkdir", "/diary"]);
+    assert!(tour.ok(&["changes", cursor]).contains("created  /diary/"));
+    let listed = tour.json(&["changes", cursor]);
+    assert_eq!(listed["changes"][0]["node"]["name"], "diary");
+    let later = tour.json(&["changes", listed["cursor"].as_str().expect("a cursor")]);
+    assert_eq!(later["changes"].as_array().map(Vec::len), Some(0));
+    assert_eq!(tour.fails(&["changes", "nonsense"]).0, 1);
+    let followed = tour.first_line(&["changes", "--follow", "--json", cursor]);
+    assert_eq!(followed["change"]["node"]["name"], "diary");
+    assert_eq!(followed["cursor"], listed["cursor"]);
 
     // The bin. Nobody can be asked here.
     assert_eq!(tour.fails(&["rm", "/tree2"]).0, 2);

@@ -1,6 +1,7 @@
 //! The client against a server that plays a part: refusals, lost answers, cut connections, tokens that die.
 //! Nothing here knows the real server; that is for the tests of the command line.
 
+mod changes;
 mod downloads;
 mod server;
 mod tokens;

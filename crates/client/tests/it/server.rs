@@ -20,6 +20,7 @@ pub struct Call {
     pub query: String,
     pub token: String,
     pub range: String,
+    pub last_event_id: String,
     pub body: Vec<u8>,
 }
 
@@ -123,6 +124,7 @@ async fn handle(
         query: parts.uri.query().unwrap_or_default().to_owned(),
         token: header("authorization").trim_start_matches("Bearer ").to_owned(),
         range: header("range"),
+        last_event_id: header("last-event-id"),
         body: body
             .collect()
             .await
