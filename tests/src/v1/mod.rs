@@ -1,6 +1,7 @@
 //! `/v1/*`.
 
 mod bin;
+mod changes;
 mod content;
 mod files;
 mod folder;
