@@ -136,6 +136,15 @@ pub enum NodeInfo {
     Folder(FolderInfo),
 }
 
+/// `POST /v1/files/archive`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ArchiveLink {
+    /// Where the archive is, for whoever has this address: no token is sent with it.
+    pub url: String,
+    /// Seconds that a download may begin in.
+    pub expires_in: i64,
+}
+
 /// `GET /v1/files/{id}/download`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DownloadLink {

@@ -16,7 +16,7 @@ pub mod web;
 pub use bin::{BinEntry, BinListing};
 pub use changes::{Change, ChangeEvent, ChangeListing, ChangedNode, Reset};
 pub use files::{
-    Affected, CreatedFolder, DownloadLink, FileEntry, FileInfo, FolderEntry, FolderInfo, Kind, Listing, NodeInfo,
+    Affected, ArchiveLink, CreatedFolder, DownloadLink, FileEntry, FileInfo, FolderEntry, FolderInfo, Kind, Listing, NodeInfo,
     SearchHits,
 };
 pub use jobs::{Job, JobState};

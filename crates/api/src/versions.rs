@@ -22,4 +22,7 @@ pub struct VersionEntry {
     pub created_at: i64,
     /// Whether it is the file's content now.
     pub current: bool,
+    /// Whether it is kept whatever its age.
+    #[serde(default)]
+    pub kept: bool,
 }

@@ -26,7 +26,7 @@ pub use fault::{Event, Fault, Faults, Op};
 pub use key::{BlobKey, StageKey};
 pub use layout::{Extent, Layout};
 pub use store::{
-    BlobEntry, BlobStream, Committed, Options, PartDone, PartWriter, Reader, StageEntry, StageReader, Store,
+    BlobEntry, BlobStream, Committed, Options, PartDone, PartWriter, Reader, Scratch, StageEntry, StageReader, Store,
 };
 pub use url::StorageUrl;
 

@@ -243,6 +243,17 @@ impl Store {
         }
     }
 
+    /// A place for bytes that must not stay in memory while something is made of them. It lies where uploads are put together,
+    /// has no name, and is gone when it is dropped or the process ends, however that is.
+    ///
+    /// # Errors
+    /// `NoSpace`, `Io`.
+    pub async fn scratch(&self) -> Result<Scratch> {
+        match &self.engine {
+            Engine::Local(local) => Ok(Scratch(Unnamed::Local(local.scratch().await?))),
+        }
+    }
+
     /// Opens a blob to read. A reader goes on reading after the blob was deleted.
     ///
     /// # Errors
@@ -292,6 +303,37 @@ impl Store {
     pub async fn verify(&self, key: BlobKey) -> Result<[u8; 32]> {
         match &self.engine {
             Engine::Local(local) => local.verify(key).await,
+        }
+    }
+}
+
+/// A file without a name: see [`Store::scratch`].
+#[derive(Debug)]
+pub struct Scratch(Unnamed);
+
+#[derive(Debug)]
+enum Unnamed {
+    Local(local::Scratch),
+}
+
+impl Scratch {
+    /// Adds bytes at its end.
+    ///
+    /// # Errors
+    /// `NoSpace`, `Io`; after an error it may not be read.
+    pub async fn append(&mut self, bytes: Vec<u8>) -> Result<()> {
+        match &mut self.0 {
+            Unnamed::Local(scratch) => scratch.append(bytes).await,
+        }
+    }
+
+    /// Up to `most` bytes at `at`: fewer only at its end, none behind it.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub async fn read(&self, at: u64, most: usize) -> Result<Vec<u8>> {
+        match &self.0 {
+            Unnamed::Local(scratch) => scratch.read(at, most).await,
         }
     }
 }

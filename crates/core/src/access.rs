@@ -150,8 +150,20 @@ pub(crate) async fn outlived(
     epoch: i64,
     now: i64,
 ) -> Result<Option<Books>, Error> {
+    let stands = standing(tx, user, grant, epoch, now).await?;
+    Ok(stands.map(|(user, _)| user))
+}
+
+/// The same, with the app's own folder: 0 if there is none, or none is asked for.
+pub(crate) async fn standing(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    grant: GrantId,
+    epoch: i64,
+    now: i64,
+) -> Result<Option<(Books, NodeId)>, Error> {
     let found = books::read(tx, user, grant).await?;
-    Ok(admit(found, grant, epoch, now).map(|(user, _)| user))
+    Ok(admit(found, grant, epoch, now))
 }
 
 impl Entry<'_> {

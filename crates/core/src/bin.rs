@@ -5,9 +5,10 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use pantry_db::{
     Tx, bin,
     bin::Binned,
-    blobs,
     books::{self, Books},
     changes::Event,
+    jobs,
+    jobs::{Job, JobState},
     nodes,
     nodes::{Kind, Node},
     users, versions,
@@ -92,15 +93,17 @@ impl Drive {
 
     /// Deletes for good all that the caller may write in the bin.
     pub async fn empty_bin(&self, actor: &Actor) -> Result<Done, Error> {
-        let mut affected = 0;
         let mut actor = actor.clone();
+        let mut freeing = Freeing::new(limits::PURGE_NODES);
+        let mut affected = 0;
         loop {
-            let done = self
+            let (done, left) = self
                 .db()
-                .write((actor.clone(), self.now()), |tx, (actor, now)| {
-                    Box::pin(async move { empty(tx, actor, *now).await.into() })
+                .write((actor.clone(), freeing, self.now()), |tx, (actor, freeing, now)| {
+                    Box::pin(async move { empty(tx, actor, *freeing, *now).await.into() })
                 })
                 .await?;
+            freeing = left;
             affected += done.affected;
             if done.affected == 0 {
                 return Ok(Done { affected, ..done });
@@ -110,20 +113,48 @@ impl Drive {
         }
     }
 
-    /// Frees a batch of what is being purged; `false` if there was nothing to free.
+    /// Frees a batch of what is being purged, or counts it for who follows that; `false` if there was nothing to do.
     pub async fn purge_some(&self) -> Result<bool, Error> {
+        if self.count_purges().await? {
+            return Ok(true);
+        }
         let waiting = self
             .db()
             .read((), |tx, ()| {
-                Box::pin(async move { Ok::<_, Error>(bin::purges(tx, 1).await?) })
+                Box::pin(async move { Ok::<_, Error>(bin::next_purge(tx).await?) })
             })
             .await?;
-        let Some((user, node)) = waiting.into_iter().next() else {
+        let Some(user) = waiting else {
             return Ok(false);
         };
         self.db()
-            .write((user, node, self.now()), |tx, (user, node, now)| {
-                Box::pin(async move { purge_batch(tx, *user, *node, *now).await.into() })
+            .write((user, self.now()), |tx, (user, now)| {
+                Box::pin(async move { purge_batch(tx, *user, *now).await.into() })
+            })
+            .await?;
+        Ok(true)
+    }
+
+    /// Counts the nodes of a purge that somebody follows, once, before its first batch.
+    async fn count_purges(&self) -> Result<bool, Error> {
+        let counted = self
+            .db()
+            .read((), |tx, ()| {
+                Box::pin(async move { Ok::<_, Error>(jobs::uncounted(tx).await?.map(|job| (job.user, job.id))) })
+            })
+            .await?;
+        let Some((user, job)) = counted else {
+            return Ok(false);
+        };
+        let left = self
+            .db()
+            .read_long((user, job), |tx, (user, job)| {
+                Box::pin(async move { Ok::<_, Error>(bin::count_purges(tx, *user, *job).await?) })
+            })
+            .await?;
+        self.db()
+            .write((user, job, left, self.now()), |tx, (user, job, left, now)| {
+                Box::pin(async move { counted_purges(tx, *user, *job, *left, *now).await.into() })
             })
             .await?;
         Ok(true)
@@ -298,60 +329,147 @@ pub(crate) async fn put_back(
 
 async fn purge(tx: &mut Tx<'_>, actor: &Actor, what: &Selection, now: i64) -> Result<Done, Error> {
     let mut entry = access::enter_write(tx, actor, now).await?;
-    let mut budget = limits::PURGE_NODES;
+    let mut freeing = Freeing::new(limits::PURGE_NODES);
     for (id, kind) in what.ids() {
         let b = binned(tx, &entry, id, kind).await?;
-        forget(tx, &mut entry.user, &b, now, &mut budget).await?;
+        freeing.forget(tx, &mut entry.user, &b, true, now).await?;
     }
+    freeing.note(tx, &entry).await?;
     let head = entry.close(tx).await?;
     Ok(Done {
         affected: what.len() as i64,
-        job: None,
+        job: freeing.job,
         items: Vec::new(),
         head,
     })
 }
 
-async fn empty(tx: &mut Tx<'_>, actor: &Actor, now: i64) -> Result<Done, Error> {
+/// A batch of entries; what goes beyond the budget of nodes is queued, many at a time.
+async fn empty(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    mut freeing: Freeing,
+    now: i64,
+) -> Result<(Done, Freeing), Error> {
     let mut entry = access::enter_write(tx, actor, now).await?;
     entry.require(Need::Write)?;
-    let mut budget = limits::PURGE_NODES;
     let (mut affected, mut from) = (0, None);
-    while affected < 1000 {
+    while affected < EMPTIED {
         let page = bin::page(tx, entry.user.id, from, 500).await?;
         let Some(last) = page.last() else { break };
         from = Some((last.deleted_at, last.node));
+        let mut later = Vec::new();
         for b in &page {
             if !reaches(&entry, Need::Write, b) {
                 continue;
             }
-            forget(tx, &mut entry.user, b, now, &mut budget).await?;
             affected += 1;
+            match freeing.budget {
+                0 => later.push(b.node),
+                _ => freeing.forget(tx, &mut entry.user, b, true, now).await?,
+            }
+        }
+        if !later.is_empty() {
+            let job = freeing.follow(tx).await?;
+            bin::queue_purges(tx, entry.user.id, &later, job, now).await?;
         }
     }
+    freeing.note(tx, &entry).await?;
     let head = entry.close(tx).await?;
-    Ok(Done {
+    let done = Done {
         affected,
-        job: None,
+        job: freeing.job,
         items: Vec::new(),
         head,
-    })
+    };
+    Ok((done, freeing))
 }
 
-/// Takes an entry off the bin for good; frees at once what the budget of nodes
-/// allows and leaves the rest to the background.
-pub(crate) async fn forget(
-    tx: &mut Tx<'_>,
-    user: &mut Books,
-    b: &Binned,
-    now: i64,
-    budget: &mut usize,
-) -> Result<(), Error> {
-    bin::remove(tx, b.user, b.node).await?;
-    if !free_subtree(tx, user, b.node, now, budget).await? {
-        bin::queue_purge(tx, b.user, b.node, now).await?;
+/// Entries taken out of the bin in one transaction.
+const EMPTIED: i64 = 1_000;
+
+/// What is freed for good under one request: so many nodes at once, the rest in the background under a job.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Freeing {
+    /// Nodes that may still be freed at once.
+    budget: usize,
+    /// Nodes freed since the last note.
+    freed: i64,
+    /// The job that tells of the rest.
+    job: Option<i64>,
+    /// Whether the job has its row.
+    noted: bool,
+    /// Whether the job got more to follow since the last note.
+    grown: bool,
+}
+
+impl Freeing {
+    pub(crate) fn new(budget: usize) -> Self {
+        Self {
+            budget,
+            freed: 0,
+            job: None,
+            noted: false,
+            grown: false,
+        }
     }
-    Ok(())
+
+    /// Takes an entry off the bin for good; frees at once what the budget allows and queues the rest, to be followed or not.
+    pub(crate) async fn forget(
+        &mut self,
+        tx: &mut Tx<'_>,
+        user: &mut Books,
+        b: &Binned,
+        followed: bool,
+        now: i64,
+    ) -> Result<(), Error> {
+        bin::remove(tx, b.user, b.node).await?;
+        let before = self.budget;
+        let whole = free_subtree(tx, user, b.node, now, &mut self.budget).await?;
+        self.freed += (before - self.budget) as i64;
+        if !whole {
+            let job = if followed { self.follow(tx).await? } else { 0 };
+            bin::queue_purge_of(tx, b.user, b.node, job, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The job of the rest.
+    async fn follow(&mut self, tx: &mut Tx<'_>) -> Result<i64, Error> {
+        self.grown = true;
+        Ok(match self.job {
+            Some(job) => job,
+            None => *self.job.insert(pantry_db::dialect::next_id(tx).await?),
+        })
+    }
+
+    /// Writes down the job, if there is a rest.
+    async fn note(&mut self, tx: &mut Tx<'_>, entry: &Entry<'_>) -> Result<(), Error> {
+        let Some(id) = self.job.filter(|_| self.grown) else {
+            return Ok(());
+        };
+        if self.noted {
+            jobs::reopen(tx, entry.user.id, id, entry.now).await?;
+        } else {
+            let job = Job {
+                user: entry.user.id,
+                id,
+                client_id: entry.actor.client_id().to_owned(),
+                kind: jobs::PURGE.to_owned(),
+                state: JobState::Running,
+                done: self.freed,
+                total: 0,
+                reserved: 0,
+                payload: String::new(),
+                error: String::new(),
+                created_at: entry.now,
+            };
+            jobs::insert(tx, &job).await?;
+        }
+        self.noted = true;
+        self.grown = false;
+        Ok(())
+    }
 }
 
 /// Frees nodes from the leaves up until the budget is spent; `true` when the
@@ -371,51 +489,75 @@ async fn free_subtree(
         let children = nodes::some_children(tx, user.id, at, (*budget).min(500) as i64).await?;
         if children.is_empty() {
             if let Some(node) = nodes::get(tx, user.id, at).await? {
-                free_node(tx, user, &node, now).await?;
+                free_nodes(tx, user, &[node], now).await?;
                 *budget -= 1;
             }
             stack.pop();
             continue;
         }
-        let mut deeper = Vec::new();
-        for n in children {
-            if n.kind == Kind::Folder {
-                deeper.push(n.id);
-            } else if *budget > 0 {
-                free_node(tx, user, &n, now).await?;
-                *budget -= 1;
-            }
-        }
-        stack.extend(deeper);
+        let (files, folders): (Vec<_>, Vec<_>) = children.into_iter().partition(|n| n.kind == Kind::File);
+        // No more came than the budget has.
+        *budget -= files.len();
+        free_nodes(tx, user, &files, now).await?;
+        stack.extend(folders.iter().map(|n| n.id));
     }
     Ok(true)
 }
 
-async fn free_node(tx: &mut Tx<'_>, user: &mut Books, node: &Node, now: i64) -> Result<(), Error> {
-    if node.kind == Kind::File {
-        for v in versions::of_node(tx, user.id, node.id).await? {
-            versions::remove(tx, user.id, v.id).await?;
-            user.used -= v.size;
-            if v.size > 0 {
-                blobs::suspect(tx, v.blob, v.id.0, now).await?;
-            }
-        }
+/// Frees nodes that hold nothing, in as many statements as for one.
+async fn free_nodes(tx: &mut Tx<'_>, user: &mut Books, freed: &[Node], now: i64) -> Result<(), Error> {
+    let ids: Vec<NodeId> = freed.iter().map(|n| n.id).collect();
+    if freed.iter().any(|n| n.kind == Kind::File) {
+        user.used -= versions::remove_of(tx, user.id, &ids, now).await?;
     }
-    if node.sandbox {
+    for n in freed.iter().filter(|n| n.sandbox) {
         // It was deleted with what was around it: its app gets a new one.
-        pantry_db::grants::forget_sandbox(tx, user.id, node.id).await?;
+        pantry_db::grants::forget_sandbox(tx, user.id, n.id).await?;
     }
-    pantry_db::search::remove(tx, user.id, node.id).await?;
-    pantry_db::shares::forget_node(tx, user.id, node.id).await?;
-    Ok(nodes::remove(tx, user.id, node.id).await?)
+    if ids.is_empty() {
+        return Ok(());
+    }
+    pantry_db::search::remove_all(tx, user.id, &ids).await?;
+    pantry_db::shares::forget_nodes(tx, user.id, &ids).await?;
+    Ok(nodes::remove_all(tx, user.id, &ids).await?)
 }
 
-async fn purge_batch(tx: &mut Tx<'_>, user: UserId, node: NodeId, now: i64) -> Result<(), Error> {
+/// Nodes freed in one transaction of the background: few, since others wait behind it.
+const BATCH: usize = 200;
+
+async fn purge_batch(tx: &mut Tx<'_>, user: UserId, now: i64) -> Result<(), Error> {
     let mut user = books::of(tx, user).await?.ok_or(Error::NotFound("user"))?;
-    let mut budget = limits::PURGE_NODES;
-    if free_subtree(tx, &mut user, node, now, &mut budget).await? {
-        bin::purged(tx, user.id, node).await?;
+    let mut budget = BATCH;
+    let mut followed: Vec<(i64, i64)> = Vec::new();
+    for (node, job) in bin::purges_of(tx, user.id, BATCH as i64).await? {
+        let before = budget;
+        let whole = free_subtree(tx, &mut user, node, now, &mut budget).await?;
+        if whole {
+            bin::purged(tx, user.id, node).await?;
+        }
+        let freed = (before - budget) as i64;
+        match followed.iter_mut().find(|(id, _)| *id == job) {
+            Some((_, sum)) => *sum += freed,
+            None => followed.push((job, freed)),
+        }
+        if budget == 0 {
+            break;
+        }
+    }
+    for (job, freed) in followed.into_iter().filter(|(job, _)| *job != 0) {
+        jobs::advance(tx, user.id, job, freed, now).await?;
+        if !bin::job_waits(tx, user.id, job).await? {
+            jobs::finish(tx, user.id, job, now).await?;
+        }
     }
     users::set_books(tx, user.id, user.used, user.reserved, user.head).await?;
     Ok(())
+}
+
+async fn counted_purges(tx: &mut Tx<'_>, user: UserId, job: i64, left: i64, now: i64) -> Result<(), Error> {
+    if books::of(tx, user).await?.is_none() || !bin::job_waits(tx, user, job).await? {
+        // Another process came to its end meanwhile.
+        return Ok(jobs::finish(tx, user, job, now).await?);
+    }
+    Ok(jobs::counted(tx, user, job, left.max(1), now).await?)
 }

@@ -1,7 +1,8 @@
-//! Old versions of a file: which there are, and bringing one back.
+//! Old versions of a file: which there are, bringing one back, and keeping one for ever.
 //! Must not drop any; [`crate::contents`] and the janitor do.
 
-use pantry_db::{Tx, blobs, nodes::Kind, versions, versions::Version};
+pub use pantry_db::versions::Version;
+use pantry_db::{Tx, blobs, nodes::Kind, versions};
 use pantry_types::{NodeId, VersionId};
 
 use crate::{
@@ -38,6 +39,44 @@ impl Drive {
             })
             .await
     }
+
+    /// Keeps a version for as long as the file is there, whatever its age and however scarce space gets; or no longer. The
+    /// current one may be kept too: it stays when it is replaced. Kept ones do not count among those that a file keeps anyway.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]: no such file that the caller may write, or it has no such version.
+    pub async fn keep_version(
+        &self,
+        actor: &Actor,
+        file: NodeId,
+        version: VersionId,
+        keep: bool,
+    ) -> Result<Version, Error> {
+        let args = (actor.clone(), file, version, keep, self.now());
+        self.db()
+            .write(args, |tx, (actor, file, version, keep, now)| {
+                Box::pin(async move { set_keep(tx, actor, *file, *version, *keep, *now).await.into() })
+            })
+            .await
+    }
+}
+
+async fn set_keep(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    file: NodeId,
+    version: VersionId,
+    keep: bool,
+    now: i64,
+) -> Result<Version, Error> {
+    let entry = access::enter_write(tx, actor, now).await?;
+    entry.node(tx, file, Need::Write, "file").await?;
+    let old = versions::get(tx, entry.user.id, version)
+        .await?
+        .filter(|v| v.node == file)
+        .ok_or(Error::NotFound("version"))?;
+    versions::set_keep(tx, entry.user.id, version, keep).await?;
+    Ok(Version { keep, ..old })
 }
 
 async fn restore(

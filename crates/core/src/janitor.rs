@@ -5,7 +5,7 @@ use pantry_blob::{BlobError, BlobKey};
 use pantry_db::{Tx, bin, blobs, books, changes, jobs, meta, uploads, users, versions};
 use pantry_types::{Blake3, UserId, VersionId};
 
-use crate::{Drive, Error};
+use crate::{Drive, Error, bin::Freeing};
 
 /// Rows looked at in one transaction.
 const BATCH: i64 = 200;
@@ -41,13 +41,13 @@ impl Drive {
         };
         note(self.sweep_uploads().await);
         note(self.sweep_bin(&mut swept).await);
-        note(self.sweep_purges().await);
         note(self.sweep_versions(&mut swept).await);
         note(self.sweep_changes().await);
         note(self.sweep_suspects().await);
         note(self.sweep_condemned(&mut swept).await);
         note(self.sweep_orphans(&mut swept).await);
         note(self.sweep_jobs().await);
+        note(self.sweep_archives().await);
         note(self.sweep_weipan().await);
         first.map_or(Ok(swept), Err)
     }
@@ -82,14 +82,6 @@ impl Drive {
                 return Ok(());
             }
         }
-    }
-
-    async fn sweep_purges(&self) -> Result<(), Error> {
-        while self.purge_some().await? {
-            // Others get their turn between two batches.
-            tokio::task::yield_now().await;
-        }
-        Ok(())
     }
 
     async fn sweep_versions(&self, swept: &mut Swept) -> Result<(), Error> {
@@ -275,18 +267,16 @@ async fn purge_stale(tx: &mut Tx<'_>, before: i64, now: i64) -> Result<u64, Erro
         bin::remove(tx, first.user, first.node).await?;
         return Ok(1);
     };
-    let mut budget = pantry_types::limits::PURGE_NODES;
+    // Nobody waits for it: it leaves the bin now, and is freed in the background.
+    let mut freeing = Freeing::new(0);
     let mut n = 0;
     for b in bin::stale(tx, before, BATCH)
         .await?
         .into_iter()
         .filter(|b| b.user == first.user)
     {
-        crate::bin::forget(tx, &mut user, &b, now, &mut budget).await?;
+        freeing.forget(tx, &mut user, &b, false, now).await?;
         n += 1;
-        if budget == 0 {
-            break;
-        }
     }
     users::set_books(tx, user.id, user.used, user.reserved, user.head).await?;
     Ok(n)
@@ -323,19 +313,22 @@ async fn trim_changes(tx: &mut Tx<'_>, before: i64) -> Result<usize, Error> {
 
 async fn look_at_suspects(tx: &mut Tx<'_>, after: &(Vec<u8>, i64), now: i64) -> Result<Option<(Blake3, i64)>, Error> {
     let page = blobs::suspects(tx, (&after.0, after.1), BATCH).await?;
-    for (hash, id) in &page {
-        // `None`: gone, or somebody names it just now, and it is looked at next time.
-        let Some(blob) = blobs::lock_for_janitor(tx, *hash).await? else {
-            if blobs::get(tx, *hash).await?.is_none() {
-                blobs::cleared(tx, *hash, *id).await?;
+    // A content that many files had is looked at once.
+    for same in page.chunk_by(|a, b| a.0 == b.0) {
+        let (hash, _) = same[0];
+        match blobs::lock_for_janitor(tx, hash).await? {
+            Some(blob) => {
+                if !versions::names_blob(tx, hash).await? && blob.condemned_at == 0 {
+                    blobs::condemn(tx, hash, now).await?;
+                }
             }
-            continue;
-        };
-        if !versions::names_blob(tx, *hash).await? && blob.condemned_at == 0 {
-            blobs::condemn(tx, *hash, now).await?;
+            // Gone, or somebody names it just now, and it is looked at next time.
+            None if blobs::get(tx, hash).await?.is_some() => continue,
+            None => {}
         }
         // Only what was seen: who lets go of the content just now, unseen yet, has a row of their own.
-        blobs::cleared(tx, *hash, *id).await?;
+        let seen: Vec<i64> = same.iter().map(|(_, id)| *id).collect();
+        blobs::cleared(tx, hash, &seen).await?;
     }
     Ok(page.last().copied())
 }

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod account;
 pub mod actor;
+pub mod archive;
 pub mod auth;
 pub mod bin;
 pub mod changes;

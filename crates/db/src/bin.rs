@@ -3,7 +3,7 @@
 
 use pantry_types::{NodeId, UserId};
 
-use crate::{DbError, Row, Tx, nodes::Kind};
+use crate::{DbError, IdList, Row, Tx, dialect, nodes::Kind};
 
 /// What a node in the bin remembers.
 #[derive(Debug, Clone)]
@@ -118,22 +118,90 @@ pub async fn stale(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<Vec<Binne
     tx.query(sql, &[&before, &limit], map).await
 }
 
-/// Queues a subtree to be freed.
+/// Queues a subtree to be freed, which nobody follows.
 pub async fn queue_purge(tx: &mut Tx<'_>, user: UserId, node: NodeId, now: i64) -> Result<(), DbError> {
+    queue_purge_of(tx, user, node, 0, now).await
+}
+
+/// Queues a subtree to be freed; a job (0 for none) tells how far that is.
+pub async fn queue_purge_of(tx: &mut Tx<'_>, user: UserId, node: NodeId, job: i64, now: i64) -> Result<(), DbError> {
     tx.execute(
-        "INSERT INTO purges (user_id, node_id, at) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING",
-        &[&user.0, &node.0, &now],
+        "INSERT INTO purges (user_id, node_id, at, job_id) VALUES ($1,$2,$3,$4) ON CONFLICT DO NOTHING",
+        &[&user.0, &node.0, &now, &job],
     )
     .await?;
     Ok(())
 }
 
-/// Subtrees waiting to be freed, of anybody, oldest first.
-pub async fn purges(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(UserId, NodeId)>, DbError> {
+/// Takes entries out of a person's bin and queues all of them to be freed.
+pub async fn queue_purges(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    nodes: &[NodeId],
+    job: i64,
+    now: i64,
+) -> Result<(), DbError> {
+    let list: IdList = nodes.iter().map(|n| n.0).collect();
+    let sql = dialect::sql(
+        tx.engine(),
+        "INSERT INTO purges (user_id, node_id, at, job_id) SELECT user_id, node_id, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM bin \
+         WHERE user_id = $1 AND node_id IN (SELECT value FROM json_each($2)) ON CONFLICT DO NOTHING",
+        "INSERT INTO purges (user_id, node_id, at, job_id) SELECT user_id, node_id, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM bin \
+         WHERE user_id = $1 AND node_id = ANY($2) ON CONFLICT DO NOTHING",
+    );
+    tx.execute(sql, &[&user.0, &list, &now, &job]).await?;
+    let sql = dialect::sql(
+        tx.engine(),
+        "DELETE FROM bin WHERE user_id = $1 AND node_id IN (SELECT value FROM json_each($2))",
+        "DELETE FROM bin WHERE user_id = $1 AND node_id = ANY($2)",
+    );
+    tx.execute(sql, &[&user.0, &list]).await?;
+    Ok(())
+}
+
+/// Whose subtree is to be freed next: the one that has waited longest.
+pub async fn next_purge(tx: &mut Tx<'_>) -> Result<Option<UserId>, DbError> {
+    tx.query_opt(
+        "SELECT user_id FROM purges ORDER BY at, user_id, node_id LIMIT 1",
+        &[],
+        |r| Ok(UserId(r.get(0)?)),
+    )
+    .await
+}
+
+/// Subtrees of a person that wait to be freed, each with its job (0 for none).
+pub async fn purges_of(tx: &mut Tx<'_>, user: UserId, limit: i64) -> Result<Vec<(NodeId, i64)>, DbError> {
     tx.query(
-        "SELECT user_id, node_id FROM purges ORDER BY at, user_id, node_id LIMIT $1",
-        &[&limit],
-        |r| Ok((UserId(r.get(0)?), NodeId(r.get(1)?))),
+        "SELECT node_id, job_id FROM purges WHERE user_id = $1 ORDER BY node_id LIMIT $2",
+        &[&user.0, &limit],
+        |r| Ok((NodeId(r.get(0)?), r.get(1)?)),
+    )
+    .await
+}
+
+/// Whether anything of a job waits to be freed.
+pub async fn job_waits(tx: &mut Tx<'_>, user: UserId, job: i64) -> Result<bool, DbError> {
+    Ok(tx
+        .query_opt(
+            "SELECT node_id FROM purges WHERE user_id = $1 AND job_id = $2 AND job_id > 0 LIMIT 1",
+            &[&user.0, &job],
+            |r| r.get::<i64>(0),
+        )
+        .await?
+        .is_some())
+}
+
+/// How many nodes the subtrees have that wait to be freed for a job: folders are walked, files counted by their index.
+pub async fn count_purges(tx: &mut Tx<'_>, user: UserId, job: i64) -> Result<i64, DbError> {
+    tx.query_one(
+        "WITH RECURSIVE tops(id) AS (SELECT node_id FROM purges WHERE user_id = $1 AND job_id = $2 AND job_id > 0), \
+         folders(id) AS (SELECT id FROM tops \
+         UNION ALL SELECT n.id FROM folders f CROSS JOIN nodes n \
+         WHERE n.user_id = $1 AND n.parent_id = f.id AND n.kind = 0) \
+         SELECT CAST((SELECT COUNT(*) FROM tops) + COALESCE((SELECT SUM( \
+         (SELECT COUNT(*) FROM nodes c WHERE c.user_id = $1 AND c.parent_id = folders.id)) FROM folders), 0) AS BIGINT)",
+        &[&user.0, &job],
+        |r| r.get(0),
     )
     .await
 }

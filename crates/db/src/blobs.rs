@@ -1,9 +1,9 @@
 //! Rows of blobs: each content once, and where it lies.
 //! Must not touch object storage, nor count references: there is no counter.
 
-use pantry_types::{Blake3, Md5, Sha1};
+use pantry_types::{Blake3, Md5, Sha1, UserId, VersionId};
 
-use crate::{DbError, Row, Tx, dialect, nodes::bytes};
+use crate::{DbError, IdList, Row, Tx, dialect, nodes::bytes};
 
 /// A content that is stored.
 #[derive(Debug, Clone)]
@@ -76,6 +76,37 @@ pub async fn content(tx: &mut Tx<'_>, hash: Blake3) -> Result<Option<Vec<u8>>, D
         .flatten())
 }
 
+/// The content of a version, to be read.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Bytes.
+    pub size: i64,
+    /// BLAKE3 of the content.
+    pub hash: Blake3,
+    /// With the hash the key in storage; `None` where there is no row of the content, as for the empty one.
+    pub gen_: Option<i64>,
+    /// The bytes, where the row holds them.
+    pub content: Option<Vec<u8>>,
+}
+
+/// The content of a version in one statement; `None` if there is no such version.
+pub async fn of_version(tx: &mut Tx<'_>, user: UserId, version: VersionId) -> Result<Option<Held>, DbError> {
+    tx.query_opt(
+        "SELECT v.size, v.blob_hash, b.gen, b.content FROM versions v LEFT JOIN blobs b ON b.hash = v.blob_hash \
+         WHERE v.user_id = $1 AND v.id = $2",
+        &[&user.0, &version.0],
+        |r| {
+            Ok(Held {
+                size: r.get(0)?,
+                hash: Blake3(bytes(r.get(1)?)),
+                gen_: r.get(2)?,
+                content: r.get(3)?,
+            })
+        },
+    )
+    .await
+}
+
 /// Adds a content; `false` if it is there already.
 pub async fn insert(tx: &mut Tx<'_>, b: &Blob, content: Option<&[u8]>, now: i64) -> Result<bool, DbError> {
     let content = content.map(<[u8]>::to_vec);
@@ -138,13 +169,14 @@ pub async fn suspects(tx: &mut Tx<'_>, after: (&[u8], i64), limit: i64) -> Resul
     .await
 }
 
-/// The look is done.
-pub async fn cleared(tx: &mut Tx<'_>, hash: Blake3, id: i64) -> Result<(), DbError> {
-    tx.execute(
-        "DELETE FROM blob_suspects WHERE hash = $1 AND id = $2",
-        &[&hash.0.to_vec(), &id],
-    )
-    .await?;
+/// The look at a content is done, for these reasons and no others.
+pub async fn cleared(tx: &mut Tx<'_>, hash: Blake3, ids: &[i64]) -> Result<(), DbError> {
+    let sql = dialect::sql(
+        tx.engine(),
+        "DELETE FROM blob_suspects WHERE hash = $1 AND id IN (SELECT value FROM json_each($2))",
+        "DELETE FROM blob_suspects WHERE hash = $1 AND id = ANY($2)",
+    );
+    tx.execute(sql, &[&hash.0.to_vec(), &IdList(ids.to_vec())]).await?;
     Ok(())
 }
 

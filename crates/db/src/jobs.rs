@@ -108,12 +108,15 @@ pub async fn get(tx: &mut Tx<'_>, user: UserId, id: i64) -> Result<Option<Job>, 
     tx.query_opt(sql, &[&user.0, &id], map).await
 }
 
-/// Jobs, of anybody, that are to go on, oldest first.
+/// What a job is that only tells how far the freeing of nodes is: it has no work of its own.
+pub const PURGE: &str = "purge";
+
+/// Jobs with work of their own, of anybody, that are to go on, oldest first.
 pub async fn running(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Job>, DbError> {
     let sql = concat!(
         "SELECT ",
         columns!(),
-        " FROM jobs WHERE state = 0 ORDER BY created_at, id LIMIT $1"
+        " FROM jobs WHERE state = 0 AND kind <> 'purge' ORDER BY created_at, id LIMIT $1"
     );
     tx.query(sql, &[&limit], map).await
 }
@@ -154,8 +157,64 @@ pub async fn reserved(tx: &mut Tx<'_>, user: UserId) -> Result<i64, DbError> {
     .await
 }
 
-/// Running jobs of a person.
+/// Running jobs of a person that have work of their own.
 pub async fn running_of(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Job>, DbError> {
-    let sql = concat!("SELECT ", columns!(), " FROM jobs WHERE user_id = $1 AND state = 0");
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM jobs WHERE user_id = $1 AND state = 0 AND kind <> 'purge'"
+    );
     tx.query(sql, &[&user.0], map).await
+}
+
+/// A job, of anybody, that follows the freeing of nodes which nobody has counted yet.
+pub async fn uncounted(tx: &mut Tx<'_>) -> Result<Option<Job>, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM jobs WHERE state = 0 AND kind = 'purge' AND total = 0 LIMIT 1"
+    );
+    tx.query_opt(sql, &[], map).await
+}
+
+/// Notes how many nodes a running job has in all: those that are done, and `left`.
+pub async fn counted(tx: &mut Tx<'_>, user: UserId, id: i64, left: i64, now: i64) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE jobs SET total = done + $3, updated_at = $4 WHERE user_id = $1 AND id = $2 AND state = 0",
+        &[&user.0, &id, &left, &now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Notes that a job has come on by so many nodes. What is done is never more than all, once that is known.
+pub async fn advance(tx: &mut Tx<'_>, user: UserId, id: i64, by: i64, now: i64) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE jobs SET done = done + $3, updated_at = $4, \
+         total = CASE WHEN total > 0 AND total < done + $3 THEN done + $3 ELSE total END \
+         WHERE user_id = $1 AND id = $2",
+        &[&user.0, &id, &by, &now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A job is done: what it has done is all there was.
+pub async fn finish(tx: &mut Tx<'_>, user: UserId, id: i64, now: i64) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE jobs SET state = 1, total = done, updated_at = $3 WHERE user_id = $1 AND id = $2 AND state = 0",
+        &[&user.0, &id, &now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A job gets more to follow: it goes on, should it have been done already, and is counted anew.
+pub async fn reopen(tx: &mut Tx<'_>, user: UserId, id: i64, now: i64) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE jobs SET state = 0, total = 0, updated_at = $3 WHERE user_id = $1 AND id = $2",
+        &[&user.0, &id, &now],
+    )
+    .await?;
+    Ok(())
 }

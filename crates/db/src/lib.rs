@@ -24,6 +24,7 @@ mod value;
 
 pub mod app_states;
 pub mod apps;
+pub mod archives;
 pub mod audit;
 pub mod bin;
 pub mod blobs;

@@ -33,6 +33,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     6 "0006_grants";
     7 "0007_console";
     8 "0008_sharing";
+    9 "0009_archives";
 };
 
 /// The version that this program brings a database to.

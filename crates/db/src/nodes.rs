@@ -571,6 +571,18 @@ pub async fn remove(tx: &mut Tx<'_>, user: UserId, id: NodeId) -> Result<(), DbE
     Ok(())
 }
 
+/// Removes several rows for good.
+pub async fn remove_all(tx: &mut Tx<'_>, user: UserId, ids: &[NodeId]) -> Result<(), DbError> {
+    let list: IdList = ids.iter().map(|n| n.0).collect();
+    let sql = dialect::sql(
+        tx.engine(),
+        "DELETE FROM nodes WHERE user_id = $1 AND id IN (SELECT value FROM json_each($2))",
+        "DELETE FROM nodes WHERE user_id = $1 AND id = ANY($2)",
+    );
+    tx.execute(sql, &[&user.0, &list]).await?;
+    Ok(())
+}
+
 /// All nodes of a person in the order of their ids, for the check of the books.
 pub async fn all(tx: &mut Tx<'_>, user: UserId, after: NodeId, limit: i64) -> Result<Vec<Node>, DbError> {
     let sql = concat!(

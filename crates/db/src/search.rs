@@ -59,6 +59,28 @@ pub async fn remove(tx: &mut Tx<'_>, user: UserId, node: NodeId) -> Result<(), D
     Ok(())
 }
 
+/// Takes several nodes out of the index.
+pub async fn remove_all(tx: &mut Tx<'_>, user: UserId, nodes: &[NodeId]) -> Result<(), DbError> {
+    let list: IdList = nodes.iter().map(|n| n.0).collect();
+    match tx.engine() {
+        Engine::Sqlite => {
+            tx.execute(
+                "DELETE FROM node_grams WHERE rowid IN (SELECT value FROM json_each($1))",
+                &[&list],
+            )
+            .await?;
+        }
+        Engine::Postgres => {
+            tx.execute(
+                "DELETE FROM node_grams WHERE user_id = $1 AND node_id = ANY($2)",
+                &[&user.0, &list],
+            )
+            .await?;
+        }
+    }
+    Ok(())
+}
+
 /// Nodes that have all the grams, latest id first, below `before`.
 pub async fn candidates(
     tx: &mut Tx<'_>,

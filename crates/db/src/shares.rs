@@ -394,3 +394,15 @@ pub async fn forget_node(tx: &mut Tx<'_>, user: UserId, node: NodeId) -> Result<
     .await?;
     Ok(())
 }
+
+/// Takes several nodes that are no more out of every share.
+pub async fn forget_nodes(tx: &mut Tx<'_>, user: UserId, nodes: &[NodeId]) -> Result<(), DbError> {
+    let list: IdList = nodes.iter().map(|n| n.0).collect();
+    let sql = dialect::sql(
+        tx.engine(),
+        "DELETE FROM share_items WHERE user_id = $1 AND node_id IN (SELECT value FROM json_each($2))",
+        "DELETE FROM share_items WHERE user_id = $1 AND node_id = ANY($2)",
+    );
+    tx.execute(sql, &[&user.0, &list]).await?;
+    Ok(())
+}

@@ -3,7 +3,7 @@
 
 use pantry_types::{Blake3, Md5, NodeId, Sha1, UserId, VersionId};
 
-use crate::{DbError, Row, Tx, nodes::bytes};
+use crate::{DbError, IdList, Row, Tx, dialect, nodes::bytes};
 
 /// One content of a file.
 #[derive(Debug, Clone)]
@@ -95,6 +95,36 @@ pub async fn set_replaced(tx: &mut Tx<'_>, user: UserId, id: VersionId, at: i64)
     )
     .await?;
     Ok(())
+}
+
+/// Keeps a version whatever its age, or no longer.
+pub async fn set_keep(tx: &mut Tx<'_>, user: UserId, id: VersionId, keep: bool) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE versions SET keep = $3 WHERE user_id = $1 AND id = $2",
+        &[&user.0, &id.0, &i64::from(keep)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Removes all versions of some files. Answers the bytes that they had; their contents are suspected of having lost their last version.
+pub async fn remove_of(tx: &mut Tx<'_>, user: UserId, nodes: &[NodeId], now: i64) -> Result<i64, DbError> {
+    let list: IdList = nodes.iter().map(|n| n.0).collect();
+    let sql = dialect::sql(
+        tx.engine(),
+        "INSERT INTO blob_suspects (hash, id, at) SELECT blob_hash, id, CAST($3 AS BIGINT) FROM versions \
+         WHERE user_id = $1 AND size > 0 AND node_id IN (SELECT value FROM json_each($2)) ON CONFLICT DO NOTHING",
+        "INSERT INTO blob_suspects (hash, id, at) SELECT blob_hash, id, CAST($3 AS BIGINT) FROM versions \
+         WHERE user_id = $1 AND size > 0 AND node_id = ANY($2) ON CONFLICT DO NOTHING",
+    );
+    tx.execute(sql, &[&user.0, &list, &now]).await?;
+    let sql = dialect::sql(
+        tx.engine(),
+        "DELETE FROM versions WHERE user_id = $1 AND node_id IN (SELECT value FROM json_each($2)) RETURNING size",
+        "DELETE FROM versions WHERE user_id = $1 AND node_id = ANY($2) RETURNING size",
+    );
+    let sizes = tx.query(sql, &[&user.0, &list], |r| r.get::<i64>(0)).await?;
+    Ok(sizes.iter().sum())
 }
 
 /// All versions of a file, newest first.

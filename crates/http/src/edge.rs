@@ -44,7 +44,7 @@ impl Side {
     fn of(path: &str) -> Self {
         let first = path.split('/').nth(1).unwrap_or("");
         match first {
-            "v1" | "u" | "d" => Self::Envelope,
+            "v1" | "u" | "d" | "a" => Self::Envelope,
             "oauth" | ".well-known" => Self::OAuth,
             _ => Self::Page,
         }

@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use pantry_core::Drive;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// How long the worker rests when there was nothing to do.
 const REST: Duration = Duration::from_millis(500);
+
+/// How many times as long as a batch of freeing took it rests after it.
+const FREEING_RESTS: u32 = 2;
 
 /// How long it rests after an error: the same step is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -45,15 +48,19 @@ async fn flush(drive: &Drive) {
 /// Does long work, a batch at a time.
 pub async fn worker(drive: Drive, mut stopped: watch::Receiver<bool>) {
     loop {
-        let (worked, purged) = (drive.work().await, drive.purge_some().await);
+        let worked = drive.work().await;
+        let begun = Instant::now();
+        let purged = drive.purge_some().await;
         let pause = match (worked, purged) {
             (Err(e), _) | (_, Err(e)) => {
                 tracing::error!(error = %e, "long work failed; it is tried again");
                 PAUSE
             }
             (Ok(false), Ok(false)) => REST,
+            // Nobody waits for what is freed: others have the rows most of the time.
+            (_, Ok(true)) => begun.elapsed() * FREEING_RESTS,
             // Between two batches others get their turn.
-            _ => Duration::ZERO,
+            (Ok(true), Ok(false)) => Duration::ZERO,
         };
         if !rest(&mut stopped, pause).await {
             return;

@@ -27,6 +27,8 @@ pub const CONTENT_BYTES: u64 = 32 * MIB;
 pub const BATCH_NODES: usize = 10_000;
 /// Purging frees up to this many nodes at once, the rest in the background.
 pub const PURGE_NODES: usize = 1_000;
+/// Most files and folders that one archive is made of; what lies in the folders is not counted.
+pub const ARCHIVE_IDS: usize = 1_000;
 
 const MIB: u64 = 1024 * 1024;
 

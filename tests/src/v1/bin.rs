@@ -1,12 +1,13 @@
 //! `/v1/bin`.
 
 use pantry_testkit::{Engine, NOW, TestServer, both_engines};
-use serde_json::json;
+use serde_json::{Value, json};
 
 both_engines!(
     what_was_deleted_comes_back,
     purging_frees_and_cannot_be_undone,
     an_app_sees_only_its_own_in_the_bin,
+    the_purge_of_a_large_folder_is_followed_as_a_job,
 );
 
 async fn what_was_deleted_comes_back(engine: Engine) {
@@ -119,4 +120,47 @@ async fn an_app_sees_only_its_own_in_the_bin(engine: Engine) {
     );
     assert_eq!(other.post("/v1/bin/empty", "").await.data()["affected"], 0);
     assert_eq!(token.get("/v1/bin").await.data()["total"], 1);
+}
+
+async fn the_purge_of_a_large_folder_is_followed_as_a_job(engine: Engine) {
+    let server = TestServer::new(engine).await;
+    let token = server.one_token("files.app_data user.read").await;
+    // A thousand and some nodes, made by copying.
+    let folder = token.folder("/", "large").await;
+    for n in 0..30 {
+        token.file("/large", &n.to_string(), &[1; 10]).await;
+    }
+    let copy = format!("action=copy&folder_ids={folder}&dest_path=/&on_conflict=rename");
+    for _ in 0..39 {
+        token.post("/v1/files/manage", &copy).await.data();
+    }
+    let all = token.folder("/", "all").await;
+    let listed = token.list("/").await.data();
+    let ids = listed["folders"].as_array().expect("folders").iter();
+    let ids: Vec<String> = ids.filter_map(|f| f["id"].as_i64()).filter(|id| *id != all).map(|id| id.to_string()).collect();
+    assert_eq!(ids.len(), 40);
+    let gather = format!("action=move&folder_ids={}&dest_path=/all", ids.join(","));
+    token.post("/v1/files/manage", &gather).await.data();
+    token
+        .post("/v1/files/manage", &format!("action=delete&folder_ids={all}"))
+        .await
+        .data();
+    let done = token.post("/v1/bin/purge", &format!("folder_ids={all}")).await.data();
+    assert_eq!(done["affected"], 1);
+    let job = format!("/v1/jobs/{}", done["job_id"]);
+    let nodes = 40 * 31 + 1;
+    let mut seen: Option<Value> = None;
+    for _ in 0..600 {
+        let now = token.get(&job).await.data();
+        let (done, total) = (now["done"].as_i64().expect("done"), now["total"].as_i64().expect("total"));
+        assert!(done >= 1_000 && (total == 0 || total == nodes), "{now}");
+        seen = Some(now);
+        if seen.as_ref().is_some_and(|j| j["state"] == "done") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let seen = seen.expect("a job");
+    assert_eq!((&seen["state"], &seen["done"], &seen["total"]), (&json!("done"), &json!(nodes), &json!(nodes)));
+    assert_eq!(token.get("/v1/user/quota").await.data()["used_bytes"], 0);
 }

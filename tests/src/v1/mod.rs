@@ -1,5 +1,6 @@
 //! `/v1/*`.
 
+mod archive;
 mod bin;
 mod changes;
 mod content;

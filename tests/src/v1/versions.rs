@@ -6,6 +6,7 @@ use serde_json::json;
 both_engines!(
     an_overwritten_content_comes_back_as_the_newest,
     versions_are_for_those_who_see_the_file,
+    a_version_is_kept_for_ever_and_let_go_again,
 );
 
 async fn an_overwritten_content_comes_back_as_the_newest(engine: Engine) {
@@ -87,4 +88,43 @@ async fn versions_are_for_those_who_see_the_file(engine: Engine) {
             .0,
         400
     );
+}
+
+async fn a_version_is_kept_for_ever_and_let_go_again(engine: Engine) {
+    let server = TestServer::with(engine, |s| s.versions.keep_count = 1).await;
+    let token = server.one_token("files.app_data").await;
+    let file = token.file("/", "a.txt", b"first").await;
+    let list = format!("/v1/files/{file}/versions");
+    let first = token.get(&list).await.data()["versions"][0].clone();
+    let keep = format!("{list}/{}/keep", first["version"]);
+    assert_eq!(first["kept"], json!(false));
+    let kept = token.post(&keep, "keep=true").await.data();
+    let mut wanted = first.clone();
+    wanted["kept"] = json!(true);
+    assert_eq!(kept, wanted);
+    for content in ["second", "third", "fourth"] {
+        token.file("/", "a.txt", content.as_bytes()).await;
+    }
+    server.clock().advance(400 * 86_400);
+    server.drive().sweep().await.expect("kept house");
+    let listed = token.get(&list).await.data();
+    let told: Vec<_> = listed["versions"].as_array().expect("a list").iter().collect();
+    let sizes: Vec<_> = told.iter().map(|v| (v["size"].clone(), v["kept"].clone())).collect();
+    assert_eq!(sizes, [(json!(6), json!(false)), (json!(5), json!(true))]);
+    // It is downloaded and brought back as any other.
+    let link = format!("/v1/files/{file}/download?version={}", first["version"]);
+    let link = token.get(&link).await.data()["url"].as_str().expect("a url").to_owned();
+    assert_eq!(server.get(&link).await.body, b"first"[..]);
+    token.post(&format!("{list}/{}/restore", first["version"]), "").await.data();
+    assert_eq!(token.content(file).await, b"first");
+    let listed = token.get(&list).await.data();
+    assert_eq!(listed["versions"].as_array().map(Vec::len), Some(3));
+
+    for (form, status) in [("", 400), ("keep=perhaps", 400), ("keep=false", 200), ("keep=0", 200)] {
+        assert_eq!(token.post(&keep, form).await.status, status, "{form}");
+    }
+    assert_eq!(token.post(&format!("{list}/999999/keep"), "keep=true").await.error().0, 404);
+    server.drive().sweep().await.expect("kept house");
+    let listed = token.get(&list).await.data();
+    assert_eq!(listed["versions"].as_array().map(Vec::len), Some(2), "its age counts again");
 }

@@ -16,6 +16,7 @@ mod open;
 mod part;
 mod read;
 mod registry;
+mod scratch;
 mod stage;
 mod sys;
 
@@ -28,6 +29,7 @@ use crate::{BlobError, BlobKey, Result, StageKey};
 
 pub(crate) use part::PartWriter;
 pub(crate) use read::{BlobStream, Reader};
+pub(crate) use scratch::Scratch;
 pub(crate) use stage::StageReader;
 
 use dirs::KnownDirs;

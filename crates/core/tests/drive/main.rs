@@ -1,5 +1,7 @@
 //! The tests of the drive's rules, on both row engines, in one binary.
 
+mod archives;
+mod bins;
 mod books;
 mod changes;
 mod common;

@@ -1,6 +1,7 @@
-//! Signed links: the contents of files, whole or a range (RFC 9110, sections 13 and 14). No token is asked for, since the
+//! Signed links: the contents of files, whole or a range (RFC 9110, sections 13 and 14), and archives. No token is asked for, since the
 //! link carries its own signature. A content never becomes a page of the drive's origin. Must not decide whether a link is good.
 
+mod archive;
 mod range;
 pub(crate) mod safe;
 
@@ -29,7 +30,9 @@ const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbo
 
 /// Every URL of signed links.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/d/{claim}", get(download))
+    Router::new()
+        .route("/d/{claim}", get(download))
+        .route("/a/{claim}", get(archive::archive))
 }
 
 /// `GET` and `HEAD /d/{claim}?sig=`

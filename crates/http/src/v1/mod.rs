@@ -37,6 +37,8 @@ pub fn routes() -> Router<AppState> {
             "/v1/files/{id}/versions/{version}/restore",
             post(files::versions::restore),
         )
+        .route("/v1/files/{id}/versions/{version}/keep", post(files::versions::keep))
+        .route("/v1/files/archive", post(files::archive::link))
         .route("/v1/bin", get(bin::list))
         .route("/v1/bin/restore", post(bin::restore))
         .route("/v1/bin/purge", post(bin::purge))

@@ -1,5 +1,6 @@
 //! `/v1/files`, `/v1/files/search`, `/v1/files/{id}` and its link.
 
+pub mod archive;
 pub mod content;
 pub mod folder;
 pub mod manage;
