@@ -20,7 +20,7 @@ build: ## build target/release/pantryd and target/release/pantry
 	cargo build --release --package pantry-server --package pantry-cli --features pantry-cli/tls
 
 test: ## run every test, on SQLite and on a PostgreSQL of the run's own
-	@scripts/need cargo cc postgres slapd curl
+	@scripts/need cargo cc postgres slapd curl python unzip
 	scripts/test
 
 interop: build ## run other people's OAuth clients, in Node and Python, against the release build

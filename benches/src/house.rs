@@ -182,6 +182,16 @@ impl House {
         client::request(method, target, server.address, Some(&self.token), form)
     }
 
+    /// The id of a folder at the root.
+    pub async fn folder(&self, server: &Server, name: &str) -> anyhow::Result<i64> {
+        let listing = self.call(server, "GET", "/v1/files?path=/&limit=200", None).await?;
+        let mut folders = listing["folders"].as_array().context("no folders")?.iter();
+        let folder = folders.find(|folder| folder["name"] == name);
+        folder
+            .and_then(|folder| folder["id"].as_i64())
+            .with_context(|| format!("no folder {name}"))
+    }
+
     /// One call on a connection of its own; answers `data` of the envelope.
     pub async fn call(&self, server: &Server, method: &str, target: &str, form: Option<&str>) -> anyhow::Result<Value> {
         let request = self.request(server, method, target, form);

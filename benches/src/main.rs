@@ -1,6 +1,7 @@
 //! Measures what Pantry promises about speed: each figure is a ratio to a ceiling or a peer of the same run.
 //! Owns the command line and the order of the measurements; must not know what the server does inside.
 
+mod archive;
 mod bare;
 mod ceilings;
 mod client;
@@ -10,6 +11,7 @@ mod load;
 mod memory;
 mod nginx;
 mod pages;
+mod purge;
 mod report;
 mod search;
 mod seed;
@@ -36,15 +38,16 @@ use crate::{
 const GIB: usize = 1 << 30;
 
 /// What can be measured.
-const NAMES: [&str; 11] = [
-    "upload", "download", "stat", "folders", "contents", "weipan", "pages", "search", "trees", "memory", "tokens",
+const NAMES: [&str; 13] = [
+    "upload", "download", "stat", "folders", "contents", "weipan", "pages", "search", "trees", "purge", "archive",
+    "memory", "tokens",
 ];
 
 /// Measures what Pantry promises about speed, as ratios to ceilings measured in the same run.
 #[derive(Parser, Debug)]
 #[command(name = "pantry-benches", max_term_width = 100)]
 struct Cli {
-    /// What to measure: upload download stat folders contents weipan pages search trees memory tokens; everything if left out
+    /// What to measure: upload download stat folders contents weipan pages search trees purge archive memory tokens; everything if left out
     names: Vec<String>,
     /// Print JSON instead of the table
     #[arg(long)]
@@ -137,6 +140,12 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         if wanted("weipan") {
             add(weipan::measure(&bench, engine).await?);
+        }
+        if wanted("archive") {
+            add(archive::measure(&bench, engine).await?);
+        }
+        if wanted("purge") {
+            add(purge::measure(&bench, engine).await?);
         }
         if wanted("pages") || wanted("search") || wanted("trees") {
             let houses = seed::Houses::new(&bench, engine).await?;

@@ -70,7 +70,8 @@ impl Houses {
 const NOW: i64 = 1_700_000_000;
 const CONTENT: &[u8] = b"Every seeded file has this content.\n";
 
-async fn house(bench: &Bench, engine: Engine, folders: &[(&'static str, usize)]) -> anyhow::Result<House> {
+/// A drive with such folders at its root, each with so many files.
+pub async fn house(bench: &Bench, engine: Engine, folders: &[(&'static str, usize)]) -> anyhow::Result<House> {
     let house = House::new(bench, engine).await?;
     let started = Instant::now();
     let files: usize = folders.iter().map(|(_, entries)| entries).sum();

@@ -3,8 +3,6 @@
 
 use std::time::Instant;
 
-use anyhow::Context;
-
 use crate::{
     Bench,
     client::Connection,
@@ -63,16 +61,11 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     async fn new(house: &'a House, server: &'a Server, name: &str) -> anyhow::Result<Self> {
-        let listing = house.call(server, "GET", "/v1/files?path=/&limit=200", None).await?;
-        let mut folders = listing["folders"].as_array().context("no folders")?.iter();
-        let folder = folders.find(|folder| folder["name"] == name);
         Ok(Self {
             house,
             server,
             connection: Connection::open(server.address).await?,
-            id: folder
-                .and_then(|folder| folder["id"].as_i64())
-                .context("no such folder")?,
+            id: house.folder(server, name).await?,
         })
     }
 

@@ -16,8 +16,8 @@ pub mod web;
 pub use bin::{BinEntry, BinListing};
 pub use changes::{Change, ChangeEvent, ChangeListing, ChangedNode, Reset};
 pub use files::{
-    Affected, ArchiveLink, CreatedFolder, DownloadLink, FileEntry, FileInfo, FolderEntry, FolderInfo, Kind, Listing, NodeInfo,
-    SearchHits,
+    Affected, ArchiveLink, CreatedFolder, DownloadLink, FileEntry, FileInfo, FolderEntry, FolderInfo, Kind, Listing,
+    NodeInfo, SearchHits,
 };
 pub use jobs::{Job, JobState};
 pub use shares::{

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use pantry_api::{Affected, CreatedFolder, FileInfo, FolderInfo, Listing, NodeInfo, SearchHits};
+use pantry_api::{
+    Affected, ArchiveLink, CreatedFolder, FileInfo, FolderInfo, Listing, NodeInfo, SearchHits, VersionEntry, Versions,
+};
 use serde::Serialize;
 
 use crate::{Client, Entries, Entry, Error, retry::Repeat};
@@ -90,6 +92,14 @@ struct Manage<'a> {
     new_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     on_conflict: Option<OnConflict>,
+}
+
+#[derive(Serialize)]
+struct Archive<'a> {
+    #[serde(flatten)]
+    what: &'a Selection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -287,6 +297,34 @@ impl Client {
     /// [`Error::Api`] 404: one of them does not exist.
     pub async fn delete(&self, what: &Selection) -> Result<Affected, Error> {
         self.manage("delete", what, None, None, None).await
+    }
+
+    /// A signed link to one ZIP of `what`, folders with all that is in them (`POST /v1/files/archive`). `name` is what it is called.
+    /// Whoever has the link can fetch it; one that breaks off is no archive, and is begun again.
+    ///
+    /// # Errors
+    /// [`Error::Api`] 404: one of them does not exist; 400: none, or more than 1,000; 429: too many wait to be fetched.
+    pub async fn archive_link(&self, what: &Selection, name: Option<&str>) -> Result<ArchiveLink, Error> {
+        let body = Archive { what, name };
+        self.post("/v1/files/archive", &body, Repeat::IfRefused).await
+    }
+
+    /// What a file holds and held, newest first (`GET /v1/files/{id}/versions`).
+    ///
+    /// # Errors
+    /// [`Error::Api`] 404: no such file.
+    pub async fn versions(&self, id: i64) -> Result<Versions, Error> {
+        self.get(&format!("/v1/files/{id}/versions"), &()).await
+    }
+
+    /// Keeps a version of a file for ever, or no longer (`POST /v1/files/{id}/versions/{version}/keep`).
+    ///
+    /// # Errors
+    /// [`Error::Api`] 404: no such file, or it has no such version.
+    pub async fn keep_version(&self, id: i64, version: i64, keep: bool) -> Result<VersionEntry, Error> {
+        let body = serde_json::json!({"keep": keep});
+        let url = format!("/v1/files/{id}/versions/{version}/keep");
+        self.post(&url, &body, Repeat::IfRefused).await
     }
 
     async fn manage(

@@ -345,12 +345,7 @@ async fn purge(tx: &mut Tx<'_>, actor: &Actor, what: &Selection, now: i64) -> Re
 }
 
 /// A batch of entries; what goes beyond the budget of nodes is queued, many at a time.
-async fn empty(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    mut freeing: Freeing,
-    now: i64,
-) -> Result<(Done, Freeing), Error> {
+async fn empty(tx: &mut Tx<'_>, actor: &Actor, mut freeing: Freeing, now: i64) -> Result<(Done, Freeing), Error> {
     let mut entry = access::enter_write(tx, actor, now).await?;
     entry.require(Need::Write)?;
     let (mut affected, mut from) = (0, None);

@@ -5,13 +5,7 @@ use pantry_types::UserId;
 use crate::{DbError, Tx};
 
 /// Adds one. `hash` is that of the random number in its link, `payload` what was chosen.
-pub async fn insert(
-    tx: &mut Tx<'_>,
-    hash: &[u8],
-    user: UserId,
-    payload: &str,
-    expires_at: i64,
-) -> Result<(), DbError> {
+pub async fn insert(tx: &mut Tx<'_>, hash: &[u8], user: UserId, payload: &str, expires_at: i64) -> Result<(), DbError> {
     tx.execute(
         "INSERT INTO archives (hash, user_id, payload, expires_at) VALUES ($1,$2,$3,$4)",
         &[&hash, &user.0, &payload, &expires_at],

@@ -134,13 +134,7 @@ pub async fn queue_purge_of(tx: &mut Tx<'_>, user: UserId, node: NodeId, job: i6
 }
 
 /// Takes entries out of a person's bin and queues all of them to be freed.
-pub async fn queue_purges(
-    tx: &mut Tx<'_>,
-    user: UserId,
-    nodes: &[NodeId],
-    job: i64,
-    now: i64,
-) -> Result<(), DbError> {
+pub async fn queue_purges(tx: &mut Tx<'_>, user: UserId, nodes: &[NodeId], job: i64, now: i64) -> Result<(), DbError> {
     let list: IdList = nodes.iter().map(|n| n.0).collect();
     let sql = dialect::sql(
         tx.engine(),

@@ -79,7 +79,11 @@ async fn others_programs_read_it(engine: Engine) {
         .collect();
     assert_eq!(lengths.len(), found.len(), "each once");
     for name in names {
-        assert_eq!(lengths[format!("相册 2026/{name}").as_str()], name.len() as u64, "{name}");
+        assert_eq!(
+            lengths[format!("相册 2026/{name}").as_str()],
+            name.len() as u64,
+            "{name}"
+        );
     }
     assert_eq!((lengths["empty"], lengths["相册 2026/empty"]), (7, 0));
     assert_eq!((lengths["相册 2026/"], lengths["相册 2026/空/"]), (0, 0));
@@ -87,11 +91,18 @@ async fn others_programs_read_it(engine: Engine) {
     assert_eq!(lengths[format!("{}/deep", &path[1..]).as_str()], 4);
     assert_eq!(found.len(), 2 + names.len() + 2 + 1 + 100 + 1);
     // The drive's clock, in UTC.
-    assert!(found.iter().all(|e| e[2] == serde_json::json!([2026, 11, 18, 11, 6, 40])));
+    assert!(
+        found
+            .iter()
+            .all(|e| e[2] == serde_json::json!([2026, 11, 18, 11, 6, 40]))
+    );
     run("unzip", &["-tq", &archive.display().to_string()]);
     // And what is unpacked is what was put.
     let into = server.place.folder().join("out");
-    run("unzip", &["-q", &archive.display().to_string(), "-d", &into.display().to_string()]);
+    run(
+        "unzip",
+        &["-q", &archive.display().to_string(), "-d", &into.display().to_string()],
+    );
     assert!(std::fs::read(into.join("相册 2026/large.bin")).expect("there") == large);
     assert!(into.join("相册 2026/空").is_dir());
 }
@@ -103,7 +114,10 @@ async fn the_link_says_what_it_must_and_no_more(engine: Engine) {
     let url = link(&token, &format!("file_ids={file}")).await;
     let head = Reply::of(server.http.head(&url)).await;
     assert_eq!(head.status, 200);
-    assert_eq!(head.header("content-disposition"), Some("attachment; filename=\"a.txt.zip\""));
+    assert_eq!(
+        head.header("content-disposition"),
+        Some("attachment; filename=\"a.txt.zip\"")
+    );
     for (name, value) in [
         ("access-control-allow-origin", "*"),
         ("x-content-type-options", "nosniff"),
@@ -134,7 +148,10 @@ async fn the_link_says_what_it_must_and_no_more(engine: Engine) {
         let refused = token.post("/v1/files/archive", form).await;
         let said: Value = serde_json::from_slice(&refused.body).expect("JSON");
         assert_eq!(refused.status, 400);
-        assert!(said["errmsg"].as_str().is_some_and(|m| m.starts_with(parameter)), "{said}");
+        assert!(
+            said["errmsg"].as_str().is_some_and(|m| m.starts_with(parameter)),
+            "{said}"
+        );
     }
 }
 
@@ -158,9 +175,16 @@ async fn a_changed_link_or_a_second_too_late_is_refused(engine: Engine) {
             }
             bytes[i] = if bytes[i] == b'0' { b'1' } else { b'0' };
             let changed = String::from_utf8(bytes).expect("UTF-8");
-            assert!(matches!(server.get(&changed).await.status.as_u16(), 403 | 404), "{changed}");
+            assert!(
+                matches!(server.get(&changed).await.status.as_u16(), 403 | 404),
+                "{changed}"
+            );
         }
-        for changed in [format!("{link}&x=1"), link.replace("?sig=", "?x=1&sig="), link.replace("/a/", "/d/")] {
+        for changed in [
+            format!("{link}&x=1"),
+            link.replace("?sig=", "?x=1&sig="),
+            link.replace("/a/", "/d/"),
+        ] {
             assert_eq!(server.get(&changed).await.error().0, 403, "{changed}");
         }
     }
@@ -185,7 +209,10 @@ async fn a_taken_back_grant_breaks_the_connection(engine: Engine) {
     let folder = token.folder("/", "album").await;
     // More than the connection's buffers hold.
     for n in 0..4 {
-        token.upload_whole("/album", &n.to_string(), &noise(n, 12 << 20)).await.data();
+        token
+            .upload_whole("/album", &n.to_string(), &noise(n, 12 << 20))
+            .await
+            .data();
     }
     let url = link(&token, &format!("folder_ids={folder}")).await;
     let answer = server.http.get(&url).send().await.expect("an answer");
@@ -240,10 +267,16 @@ async fn a_client_that_is_gone_ends_the_walk(engine: Engine) {
         }
         before = now;
     };
-    assert!(taken < 48 << 20, "{taken} bytes were read for somebody who reads nothing");
+    assert!(
+        taken < 48 << 20,
+        "{taken} bytes were read for somebody who reads nothing"
+    );
     drop(slow);
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(sent(&server).await <= taken + (4 << 20), "nothing more is read for who is gone");
+    assert!(
+        sent(&server).await <= taken + (4 << 20),
+        "nothing more is read for who is gone"
+    );
 }
 
 async fn only_what_the_token_may_read_is_given(engine: Engine) {
@@ -260,7 +293,9 @@ async fn only_what_the_token_may_read_is_given(engine: Engine) {
     for form in [format!("file_ids={file}"), format!("folder_ids={folder}")] {
         for stranger in [&other, &theirs, &writer] {
             let refused = stranger.post("/v1/files/archive", &form).await;
-            let unknown = stranger.post("/v1/files/archive", &form.replace(char::is_numeric, "9")).await;
+            let unknown = stranger
+                .post("/v1/files/archive", &form.replace(char::is_numeric, "9"))
+                .await;
             assert_eq!(refused.error(), (404, "not_found".into()));
             assert_eq!(unknown.error(), refused.error());
         }
@@ -268,7 +303,9 @@ async fn only_what_the_token_may_read_is_given(engine: Engine) {
             assert_eq!(server.get(&link(reader, &form).await).await.status, 200);
         }
     }
-    let mixed = token.post("/v1/files/archive", &format!("file_ids={file},999999")).await;
+    let mixed = token
+        .post("/v1/files/archive", &format!("file_ids={file},999999"))
+        .await;
     assert_eq!(mixed.error().0, 404, "all or nothing");
     let nothing = server.token(&ada, &notes, "user.read").await;
     let refused = nothing.post("/v1/files/archive", &format!("file_ids={file}")).await;

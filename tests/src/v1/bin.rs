@@ -137,7 +137,11 @@ async fn the_purge_of_a_large_folder_is_followed_as_a_job(engine: Engine) {
     let all = token.folder("/", "all").await;
     let listed = token.list("/").await.data();
     let ids = listed["folders"].as_array().expect("folders").iter();
-    let ids: Vec<String> = ids.filter_map(|f| f["id"].as_i64()).filter(|id| *id != all).map(|id| id.to_string()).collect();
+    let ids: Vec<String> = ids
+        .filter_map(|f| f["id"].as_i64())
+        .filter(|id| *id != all)
+        .map(|id| id.to_string())
+        .collect();
     assert_eq!(ids.len(), 40);
     let gather = format!("action=move&folder_ids={}&dest_path=/all", ids.join(","));
     token.post("/v1/files/manage", &gather).await.data();
@@ -152,7 +156,10 @@ async fn the_purge_of_a_large_folder_is_followed_as_a_job(engine: Engine) {
     let mut seen: Option<Value> = None;
     for _ in 0..600 {
         let now = token.get(&job).await.data();
-        let (done, total) = (now["done"].as_i64().expect("done"), now["total"].as_i64().expect("total"));
+        let (done, total) = (
+            now["done"].as_i64().expect("done"),
+            now["total"].as_i64().expect("total"),
+        );
         assert!(done >= 1_000 && (total == 0 || total == nodes), "{now}");
         seen = Some(now);
         if seen.as_ref().is_some_and(|j| j["state"] == "done") {
@@ -161,6 +168,9 @@ async fn the_purge_of_a_large_folder_is_followed_as_a_job(engine: Engine) {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     let seen = seen.expect("a job");
-    assert_eq!((&seen["state"], &seen["done"], &seen["total"]), (&json!("done"), &json!(nodes), &json!(nodes)));
+    assert_eq!(
+        (&seen["state"], &seen["done"], &seen["total"]),
+        (&json!("done"), &json!(nodes), &json!(nodes))
+    );
     assert_eq!(token.get("/v1/user/quota").await.data()["used_bytes"], 0);
 }

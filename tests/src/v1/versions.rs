@@ -115,7 +115,10 @@ async fn a_version_is_kept_for_ever_and_let_go_again(engine: Engine) {
     let link = format!("/v1/files/{file}/download?version={}", first["version"]);
     let link = token.get(&link).await.data()["url"].as_str().expect("a url").to_owned();
     assert_eq!(server.get(&link).await.body, b"first"[..]);
-    token.post(&format!("{list}/{}/restore", first["version"]), "").await.data();
+    token
+        .post(&format!("{list}/{}/restore", first["version"]), "")
+        .await
+        .data();
     assert_eq!(token.content(file).await, b"first");
     let listed = token.get(&list).await.data();
     assert_eq!(listed["versions"].as_array().map(Vec::len), Some(3));
@@ -123,8 +126,15 @@ async fn a_version_is_kept_for_ever_and_let_go_again(engine: Engine) {
     for (form, status) in [("", 400), ("keep=perhaps", 400), ("keep=false", 200), ("keep=0", 200)] {
         assert_eq!(token.post(&keep, form).await.status, status, "{form}");
     }
-    assert_eq!(token.post(&format!("{list}/999999/keep"), "keep=true").await.error().0, 404);
+    assert_eq!(
+        token.post(&format!("{list}/999999/keep"), "keep=true").await.error().0,
+        404
+    );
     server.drive().sweep().await.expect("kept house");
     let listed = token.get(&list).await.data();
-    assert_eq!(listed["versions"].as_array().map(Vec::len), Some(2), "its age counts again");
+    assert_eq!(
+        listed["versions"].as_array().map(Vec::len),
+        Some(2),
+        "its age counts again"
+    );
 }

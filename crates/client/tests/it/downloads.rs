@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use pantry_client::{DownloadOptions, Error};
+use pantry_client::{DownloadOptions, Error, Selection};
 use serde_json::json;
 
 use crate::{
@@ -171,4 +171,39 @@ async fn bytes_of_two_contents_are_never_put_together() {
         .await;
     assert!(matches!(error, Err(Error::RemoteChanged(_))), "{error:?}");
     assert!(!to.exists());
+}
+
+#[tokio::test]
+async fn archives_and_kept_versions_are_asked_for_as_documented() {
+    let server = Server::start(|call, _| match call.path.as_str() {
+        "/v1/files/archive" => Reply::data(json!({"url": "http://x/a/1?sig=s", "expires_in": 600})),
+        "/v1/files/5/versions" => Reply::data(json!({"versions": []})),
+        _ => Reply::data(json!({"version": 7, "size": 1, "md5": MD5, "created_at": 1, "current": false, "kept": true})),
+    })
+    .await;
+    let client = client(&server.url);
+    let mut what = Selection::file(1);
+    what.folder_ids.push(2);
+    let link = client.archive_link(&what, Some("both")).await.expect("a link");
+    assert_eq!((link.url.as_str(), link.expires_in), ("http://x/a/1?sig=s", 600));
+    client.archive_link(&what, None).await.expect("a link");
+    assert!(client.versions(5).await.expect("a list").versions.is_empty());
+    assert!(client.keep_version(5, 7, true).await.expect("kept").kept);
+    let calls = server.calls();
+    let asked: Vec<_> = calls
+        .iter()
+        .map(|c| (c.path.as_str(), String::from_utf8_lossy(&c.body)))
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            (
+                "/v1/files/archive",
+                r#"{"file_ids":[1],"folder_ids":[2],"name":"both"}"#.into()
+            ),
+            ("/v1/files/archive", r#"{"file_ids":[1],"folder_ids":[2]}"#.into()),
+            ("/v1/files/5/versions", "".into()),
+            ("/v1/files/5/versions/7/keep", r#"{"keep":true}"#.into()),
+        ]
+    );
 }

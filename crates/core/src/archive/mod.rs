@@ -88,7 +88,10 @@ impl Drive {
         what.check()?;
         if what.len() > limits::ARCHIVE_IDS {
             let most = limits::ARCHIVE_IDS;
-            let problem = format!("{} ids are too many; send at most {most}, or a folder that holds them", what.len());
+            let problem = format!(
+                "{} ids are too many; send at most {most}, or a folder that holds them",
+                what.len()
+            );
             return Err(Error::invalid("file_ids", problem));
         }
         let tops = self
@@ -194,14 +197,7 @@ async fn choose(tx: &mut Tx<'_>, of: &Of, what: &Selection, now: i64) -> Result<
     Ok(tops)
 }
 
-async fn wait(
-    tx: &mut Tx<'_>,
-    user: UserId,
-    hash: &[u8; 32],
-    text: &str,
-    expires: i64,
-    now: i64,
-) -> Result<(), Error> {
+async fn wait(tx: &mut Tx<'_>, user: UserId, hash: &[u8; 32], text: &str, expires: i64, now: i64) -> Result<(), Error> {
     let (waiting, first) = archives::live(tx, user, now).await?;
     if waiting >= WAITING {
         return Err(Error::TooMany {
@@ -269,7 +265,11 @@ fn called(name: Option<Name>, tops: &[Node]) -> String {
     let has_ending = name.len() > ENDING.len()
         && name.is_char_boundary(name.len() - ENDING.len())
         && name[name.len() - ENDING.len()..].eq_ignore_ascii_case(ENDING);
-    let stem = if has_ending { &name[..name.len() - ENDING.len()] } else { &name };
+    let stem = if has_ending {
+        &name[..name.len() - ENDING.len()]
+    } else {
+        &name
+    };
     let room = limits::NAME_BYTES - ENDING.len();
     let kept = &stem[..stem.floor_char_boundary(room)];
     format!("{}{ENDING}", kept.trim_end_matches([' ', '.']))
@@ -301,7 +301,15 @@ mod tests {
         assert_eq!(
             names,
             [
-                "a.txt", "a (1).txt", "a (2).txt", "a (3).txt", "b", "b (1)", "drive", "drive (1)", "A.TXT"
+                "a.txt",
+                "a (1).txt",
+                "a (2).txt",
+                "a (3).txt",
+                "b",
+                "b (1)",
+                "drive",
+                "drive (1)",
+                "A.TXT"
             ]
         );
         let mut many: Vec<Top> = (0..limits::ARCHIVE_IDS).map(|_| top("same.tar.gz")).collect();

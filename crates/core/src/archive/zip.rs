@@ -73,13 +73,7 @@ impl Writer {
     }
 
     /// Adds a file whose content is at hand.
-    pub(super) fn file(
-        &mut self,
-        out: &mut Vec<u8>,
-        path: String,
-        modified: i64,
-        content: &[u8],
-    ) -> Result<(), Error> {
+    pub(super) fn file(&mut self, out: &mut Vec<u8>, path: String, modified: i64, content: &[u8]) -> Result<(), Error> {
         let mut entry = self.entry(path, modified, FILE_MODE, content.len() as u64)?;
         entry.crc = crc32fast::hash(content);
         self.header(out, &entry, false);
@@ -181,7 +175,10 @@ impl Writer {
 
     fn entry(&self, path: String, modified: i64, mode: u32, size: u64) -> Result<Entry, Error> {
         if path.len() as u64 > MAX16 {
-            return Err(Error::Internal(format!("no archive can hold the path {}", shown(&path))));
+            return Err(Error::Internal(format!(
+                "no archive can hold the path {}",
+                shown(&path)
+            )));
         }
         Ok(Entry {
             path,

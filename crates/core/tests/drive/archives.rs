@@ -113,9 +113,15 @@ async fn folders_are_walked_in_order_and_empty_ones_stay(on: On) {
     .await;
     assert_eq!(archive.name(), "archive.zip");
     let all = rest(&mut archive).await.expect("whole");
-    let mut wanted: Vec<String> = ["album", "album (1)/", "album (1)/b/", "album (1)/b/deep.txt", "album (1)/empty/"]
-        .map(String::from)
-        .to_vec();
+    let mut wanted: Vec<String> = [
+        "album",
+        "album (1)/",
+        "album (1)/b/",
+        "album (1)/b/deep.txt",
+        "album (1)/empty/",
+    ]
+    .map(String::from)
+    .to_vec();
     wanted.extend((0..230).map(|n| format!("album (1)/f{n}")));
     wanted.extend(["other/", "other/album"].map(String::from));
     assert_eq!(names(&all), wanted);
@@ -181,7 +187,11 @@ async fn a_right_that_ends_breaks_the_archive_off(on: On) {
     assert_eq!(of.user(), ann);
     let outside = b.drive.archive_of(of, files(&[beside.id]), None).await;
     assert!(matches!(outside, Err(Error::NotFound("file"))));
-    let link = b.drive.archive_of(of, folders(&[shown.id]), None).await.expect("a link");
+    let link = b
+        .drive
+        .archive_of(of, folders(&[shown.id]), None)
+        .await
+        .expect("a link");
     let whole = rest(&mut open(&b, &link).await.expect("opened")).await.expect("whole");
     assert_eq!(names(&whole), ["shown/", "shown/f", "shown/g"]);
     let mut archive = open(&b, &link).await.expect("opened");
@@ -245,7 +255,9 @@ async fn what_leaves_the_apps_folder_leaves_the_archive(on: On) {
     let mut archive = open(&b, &link).await.expect("opened");
     let first = archive.next().await.expect("a piece").expect("a piece");
     assert!(first.starts_with(b"PK") && !contains(&first, b"a secret"));
-    let away = b.drive.relocate(&me, folders(&[inner.id]), at("/out"), None, OnConflict::Fail);
+    let away = b
+        .drive
+        .relocate(&me, folders(&[inner.id]), at("/out"), None, OnConflict::Fail);
     away.await.expect("moved");
     let left = rest(&mut archive).await.expect("whole");
     let whole = [&first[..], &left].concat();
@@ -254,10 +266,15 @@ async fn what_leaves_the_apps_folder_leaves_the_archive(on: On) {
     // What was chosen itself.
     let mut archive = open(&b, &link).await.expect("opened");
     archive.next().await.expect("a piece");
-    let away = b.drive.relocate(&me, folders(&[dir.id]), at("/out"), None, OnConflict::Fail);
+    let away = b
+        .drive
+        .relocate(&me, folders(&[dir.id]), at("/out"), None, OnConflict::Fail);
     away.await.expect("moved");
     // Of what was moved away nothing comes, but for what was read before.
-    assert!(!contains(&rest(&mut archive).await.unwrap_or_default(), &noise(1, 300_000)[..64]));
+    assert!(!contains(
+        &rest(&mut archive).await.unwrap_or_default(),
+        &noise(1, 300_000)[..64]
+    ));
     assert!(matches!(open(&b, &link).await, Err(Error::NotFound("folder"))));
     let whole_drive = b.drive.archive(&me, folders(&[dir.id]), None).await;
     assert!(open(&b, &whole_drive.expect("a link")).await.is_ok(), "the person may");
@@ -301,7 +318,10 @@ async fn a_folder_that_vanishes_halfway_breaks_the_archive_off(on: On) {
         archive.next().await.expect("a piece");
     }
     b.drive.delete(&me, folders(&[many.id])).await.expect("deleted");
-    assert!(matches!(broken(&mut archive).await, Error::NotFound(_)), "half a folder is none");
+    assert!(
+        matches!(broken(&mut archive).await, Error::NotFound(_)),
+        "half a folder is none"
+    );
     b.balanced().await;
 }
 
@@ -350,7 +370,13 @@ async fn long_choices_wait_in_rows_that_end(on: On) {
     });
     let mut ids: Vec<NodeId> = listed.await.expect("listed").iter().map(|n| n.id).collect();
     let too_many = b.drive.archive(&me, folders(&ids), None).await;
-    assert!(matches!(too_many, Err(Error::Invalid { parameter: "file_ids", .. })));
+    assert!(matches!(
+        too_many,
+        Err(Error::Invalid {
+            parameter: "file_ids",
+            ..
+        })
+    ));
     ids.pop();
     let link = b
         .drive
@@ -373,7 +399,10 @@ async fn long_choices_wait_in_rows_that_end(on: On) {
     others.await.expect("they wait");
     let full = b.drive.archive(&me, folders(&ids[..200]), None).await;
     assert!(matches!(full, Err(Error::TooMany { retry_after: 600 })), "{full:?}");
-    assert!(b.drive.archive(&me, folders(&ids[..2]), None).await.is_ok(), "short ones need no row");
+    assert!(
+        b.drive.archive(&me, folders(&ids[..2]), None).await.is_ok(),
+        "short ones need no row"
+    );
     b.clock.advance(599);
     b.drive.sweep().await.expect("swept");
     assert!(open(&b, &link).await.is_ok());

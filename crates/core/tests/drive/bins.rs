@@ -57,9 +57,15 @@ async fn a_restore_where_something_is_in_the_way(on: On) {
     let renamed = d.restore(&me, files(&[first.id]), None, OnConflict::Rename).await;
     assert_eq!(renamed.expect("restored").items[0].name, "x (1).txt");
     d.delete(&me, files(&[second.id])).await.expect("deleted");
-    d.rename(&me, first.id, pantry_core::Kind::File, crate::common::name_of("x.txt"), OnConflict::Fail)
-        .await
-        .expect("renamed");
+    d.rename(
+        &me,
+        first.id,
+        pantry_core::Kind::File,
+        crate::common::name_of("x.txt"),
+        OnConflict::Fail,
+    )
+    .await
+    .expect("renamed");
     let over = d.restore(&me, files(&[second.id]), None, OnConflict::Overwrite).await;
     assert_eq!(over.expect("restored").items[0].id, second.id, "it keeps its id");
     let bin = d.bin(&me, None, 10).await.expect("bin");
@@ -77,7 +83,9 @@ async fn a_restore_where_something_is_in_the_way(on: On) {
     let over = d.restore(&me, folders(&[old.id]), None, OnConflict::Overwrite).await;
     assert_eq!(over.expect("restored").items[0].path, "/album");
     assert_eq!(b.names(&me, "/album").await, ["old.txt"], "folders are not mixed");
-    let back = d.restore(&me, folders(&[new.id]), Some(at("/to")), OnConflict::Fail).await;
+    let back = d
+        .restore(&me, folders(&[new.id]), Some(at("/to")), OnConflict::Fail)
+        .await;
     assert_eq!(back.expect("restored").items[0].path, "/to/album");
     assert_eq!(b.names(&me, "/to/album").await, ["new.txt"]);
 
@@ -99,7 +107,9 @@ async fn a_restore_where_something_is_in_the_way(on: On) {
         folders: vec![new.id],
     };
     b.put(&me, "/to", "album", b"in the way").await;
-    let half = d.restore(&me, both.clone(), Some(at("/to")), OnConflict::Overwrite).await;
+    let half = d
+        .restore(&me, both.clone(), Some(at("/to")), OnConflict::Overwrite)
+        .await;
     assert!(matches!(half, Err(Error::KindMismatch { .. })));
     assert!(matches!(d.stat(&me, inside.id).await, Err(Error::NotFound(_))));
     for nowhere in ["/nowhere", "/x.txt", "/album/gone/deeper"] {
@@ -107,8 +117,14 @@ async fn a_restore_where_something_is_in_the_way(on: On) {
         assert!(matches!(lost, Err(Error::NotFound("folder"))), "{nowhere}: {lost:?}");
     }
     let used = d.account(&me).await.expect("account").used;
-    d.restore(&me, both, Some(at("/")), OnConflict::Rename).await.expect("restored");
-    assert_eq!(d.account(&me).await.expect("account").used, used, "the bin counted already");
+    d.restore(&me, both, Some(at("/")), OnConflict::Rename)
+        .await
+        .expect("restored");
+    assert_eq!(
+        d.account(&me).await.expect("account").used,
+        used,
+        "the bin counted already"
+    );
     b.balanced().await;
 }
 
@@ -163,9 +179,16 @@ async fn what_is_kept_outlives_count_age_and_need(on: On) {
     // Not for space: the others go first, oldest first, and then it is full.
     let full = b.try_put(&me, "/", "big", &noise(9, 800)).await;
     assert!(matches!(full, Err(Error::Quota { needed: 800, free: 794 })), "{full:?}");
-    assert_eq!(versions(&b, &me, file).await.len(), 4, "a write that does not fit anyway drops none");
+    assert_eq!(
+        versions(&b, &me, file).await.len(),
+        4,
+        "a write that does not fit anyway drops none"
+    );
     b.put(&me, "/", "fits", &noise(9, 600)).await;
-    assert_eq!(sizes(&versions(&b, &me, file).await), [(105, false), (104, false), (101, true)]);
+    assert_eq!(
+        sizes(&versions(&b, &me, file).await),
+        [(105, false), (104, false), (101, true)]
+    );
     b.put(&me, "/", "fits too", &noise(9, 190)).await;
     assert_eq!(sizes(&versions(&b, &me, file).await), [(105, false), (101, true)]);
     let full = b.try_put(&me, "/", "more", &noise(9, 100)).await;
@@ -177,20 +200,35 @@ async fn what_is_kept_outlives_count_age_and_need(on: On) {
     assert_eq!(sizes(&versions(&b, &me, file).await), [(105, false), (101, true)]);
     // Only who may write the file, and only of that file.
     let other = b.put(&app, "/", "g", b"1234").await.id;
-    for (actor, node, version) in [(&app, file, first), (&me, other, first), (&me, file, VersionId(1 << 50))] {
+    for (actor, node, version) in [
+        (&app, file, first),
+        (&me, other, first),
+        (&me, file, VersionId(1 << 50)),
+    ] {
         let refused = d.keep_version(actor, node, version, false).await;
         assert!(matches!(refused, Err(Error::NotFound(_))));
     }
     let reader = b.app(ann, "1000000002", "Reader", "files.read_all").await;
-    assert!(matches!(d.keep_version(&reader, file, first, false).await, Err(Error::Forbidden(_))));
+    assert!(matches!(
+        d.keep_version(&reader, file, first, false).await,
+        Err(Error::Forbidden(_))
+    ));
     // Its content is as it was; brought back, the new version is not kept by itself.
     d.restore_version(&me, file, first).await.expect("restored");
     let all = versions(&b, &me, file).await;
-    assert_eq!(sizes(&all), [(101, false), (101, true)], "what it replaced made room for it");
+    assert_eq!(
+        sizes(&all),
+        [(101, false), (101, true)],
+        "what it replaced made room for it"
+    );
     assert_eq!(b.content(&me, file).await, noise(1, 101));
     assert!(!d.keep_version(&me, file, first, false).await.expect("let go").keep);
     d.sweep().await.expect("swept");
-    assert_eq!(sizes(&versions(&b, &me, file).await), [(101, false)], "its age counts again");
+    assert_eq!(
+        sizes(&versions(&b, &me, file).await),
+        [(101, false)],
+        "its age counts again"
+    );
     b.balanced().await;
 }
 
@@ -219,8 +257,16 @@ async fn the_freeing_of_many_nodes_can_be_followed(on: On) {
     let id = done.job.expect("a job");
     assert_eq!(done.affected, 1);
     let job = followed(&b, &me, id).await;
-    assert_eq!((job.state, job.done, job.total), (JobState::Running, at_once, 0), "not counted yet");
-    assert_eq!(b.drive.bin(&me, None, 10).await.expect("bin").total, 0, "it has left the bin");
+    assert_eq!(
+        (job.state, job.done, job.total),
+        (JobState::Running, at_once, 0),
+        "not counted yet"
+    );
+    assert_eq!(
+        b.drive.bin(&me, None, 10).await.expect("bin").total,
+        0,
+        "it has left the bin"
+    );
     assert!(matches!(b.drive.job(&app, id).await, Err(Error::NotFound("job"))));
     assert!(!b.drive.work().await.expect("worked"), "it has no work of its own");
     assert!(b.drive.purge_some().await.expect("counted"));
@@ -276,7 +322,13 @@ async fn a_job_goes_on_after_a_restart(on: On) {
     let top = b.mkdir(&me, "/", "top").await;
     b.fill(ann, top.id, 1_500).await;
     b.drive.delete(&me, folders(&[top.id])).await.expect("deleted");
-    let id = b.drive.purge(&me, folders(&[top.id])).await.expect("purged").job.expect("a job");
+    let id = b
+        .drive
+        .purge(&me, folders(&[top.id]))
+        .await
+        .expect("purged")
+        .job
+        .expect("a job");
     for _ in 0..3 {
         b.reopened(settings(), Faults::default()).await;
         b.drive.purge_some().await.expect("freed");
@@ -307,6 +359,10 @@ async fn what_had_its_time_in_the_bin_is_freed_in_the_background(on: On) {
     assert_eq!(b.drive.account(&me).await.expect("account").used, 5);
     b.drive.sweep().await.expect("condemned");
     b.clock.advance(3 * DAY);
-    assert_eq!(b.drive.sweep().await.expect("swept").blobs, 1, "its content is gone too");
+    assert_eq!(
+        b.drive.sweep().await.expect("swept").blobs,
+        1,
+        "its content is gone too"
+    );
     b.balanced().await;
 }

@@ -112,7 +112,10 @@ fn a_content_above_four_gibibytes_and_what_comes_behind_it_are_found() {
         )
     );
     // It finds the others by what it was told of the large one, which nobody needs to read for that.
-    run("unzip", &["-tq", &archive.display().to_string(), "before", "just below", "behind"]);
+    run(
+        "unzip",
+        &["-tq", &archive.display().to_string(), "before", "just below", "behind"],
+    );
 }
 
 #[test]
@@ -199,7 +202,10 @@ fn names_and_times_come_back() {
         assert_eq!(lines[n], wanted);
     }
     assert_eq!(lines.len(), times.len() + names.len() + 1);
-    assert!(lines[times.len() + names.len()].ends_with(" 2048 0o40755 True"), "{said}");
+    assert!(
+        lines[times.len() + names.len()].ends_with(" 2048 0o40755 True"),
+        "{said}"
+    );
     // With the time to the second: what MS-DOS's time would have halved.
     let listed = run("unzip", &["-Zv", &archive.display().to_string(), "time 6"]);
     assert!(listed.contains("11:06:41"), "{listed}");
