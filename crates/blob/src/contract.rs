@@ -29,6 +29,7 @@ macro_rules! contract_tests {
             blobs_are_listed_in_pages, deleting_twice_is_harmless, unknown_keys_are_not_found,
             hostile_keys_are_refused, empty_content_is_refused, generations_are_apart,
             a_reader_outlives_its_blob,
+            scratches_are_apart_and_leave_nothing,
         );
     };
     (@each $open:expr; $($name:ident,)*) => {
@@ -688,4 +689,23 @@ pub async fn a_reader_outlives_its_blob(store: &Store) {
         all.extend_from_slice(&block.unwrap());
     }
     assert_eq!(all, bytes);
+}
+
+/// What must not stay in memory comes back in its order, from each by itself, and is nowhere listed.
+pub async fn scratches_are_apart_and_leave_nothing(store: &Store) {
+    let mut one = store.scratch().await.unwrap();
+    let mut other = store.scratch().await.unwrap();
+    assert!(one.read(0, 10).await.unwrap().is_empty());
+    for piece in [&b"ab"[..], b"", b"cdef"] {
+        one.append(piece.to_vec()).await.unwrap();
+    }
+    other.append(content(80, MIB + 1)).await.unwrap();
+    assert_eq!(one.read(0, 100).await.unwrap(), b"abcdef");
+    assert_eq!(one.read(1, 3).await.unwrap(), b"bcd");
+    assert_eq!(one.read(5, 3).await.unwrap(), b"f");
+    assert!(one.read(6, 3).await.unwrap().is_empty());
+    drop(one);
+    assert_eq!(other.read(0, 2 << 20).await.unwrap(), content(80, MIB + 1));
+    assert!(store.list(None, 10).await.unwrap().is_empty());
+    assert!(store.stage_list(None, 10).await.unwrap().is_empty());
 }

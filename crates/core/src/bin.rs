@@ -388,7 +388,7 @@ const EMPTIED: i64 = 1_000;
 pub(crate) struct Freeing {
     /// Nodes that may still be freed at once.
     budget: usize,
-    /// Nodes freed since the last note.
+    /// Nodes freed at once. There is a rest only when the budget is spent, so that they are told with the first of it.
     freed: i64,
     /// The job that tells of the rest.
     job: Option<i64>,

@@ -269,6 +269,12 @@ async fn user_findings(tx: &mut Tx<'_>, user: &User, repair: bool) -> Result<Vec
     let used = contents(tx, &mut books, &tree).await?;
     sums(tx, &mut books, used, repair).await?;
     binned(tx, &mut books, &tree, tops).await?;
+    for job in jobs::following(tx, user.id).await? {
+        if !bin::job_waits(tx, user.id, job).await? {
+            let detail = "it follows what is being freed, and there is nothing of it".into();
+            books.note("job", format!("job {job}"), detail, false);
+        }
+    }
     for g in grants::of_user(tx, user.id).await? {
         if g.sandbox.0 != 0 && !tree.contains_key(&g.sandbox) {
             let subject = format!("grant {}", g.id);

@@ -167,6 +167,16 @@ pub async fn running_of(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Job>, DbErr
     tx.query(sql, &[&user.0], map).await
 }
 
+/// Running jobs of a person that follow the freeing of nodes.
+pub async fn following(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<i64>, DbError> {
+    tx.query(
+        "SELECT id FROM jobs WHERE user_id = $1 AND state = 0 AND kind = 'purge'",
+        &[&user.0],
+        |r| r.get(0),
+    )
+    .await
+}
+
 /// A job, of anybody, that follows the freeing of nodes which nobody has counted yet.
 pub async fn uncounted(tx: &mut Tx<'_>) -> Result<Option<Job>, DbError> {
     let sql = concat!(

@@ -160,7 +160,7 @@ async fn a_changed_link_or_a_second_too_late_is_refused(engine: Engine) {
     let token = server.one_token("files.app_data").await;
     let file = token.file("/", "a", b"content").await;
     let mut ids = String::new();
-    for n in 0..150 {
+    for n in 0..220 {
         ids.push_str(&format!(",{}", token.folder("/", &n.to_string()).await));
     }
     let short = link(&token, &format!("file_ids={file}")).await;
@@ -244,8 +244,8 @@ async fn a_client_that_is_gone_ends_the_walk(engine: Engine) {
     let server = TestServer::new(engine).await;
     let token = server.one_token("files.app_data").await;
     let folder = token.folder("/", "album").await;
-    let content = noise(1, 16 << 20);
     for n in 0..6 {
+        let content = noise(n, 16 << 20);
         token.upload_whole("/album", &n.to_string(), &content).await.data();
     }
     let url = link(&token, &format!("folder_ids={folder}")).await;

@@ -11,10 +11,7 @@ use pantry_db::{
 use pantry_types::NodeId;
 
 use super::of::Of;
-use crate::{
-    Drive, Error,
-    access::{Place, path_of},
-};
+use crate::{Drive, Error, access::Place};
 
 /// Entries read at once.
 const PAGE: i64 = 100;
@@ -264,7 +261,7 @@ async fn file(tx: &mut Tx<'_>, step: &Step) -> Result<Option<(i64, i64, Content)
         return Ok(None);
     };
     let (user, node) = (step.of.user(), &place.node);
-    let missing = || Error::Internal(format!("the content of {} is not there", path_of(node, &place.above)));
+    let missing = || Error::Internal(format!("the content of file {} is not there", node.id));
     let held = blobs::of_version(tx, user, node.version).await?.ok_or_else(missing)?;
     let content = match (held.size, held.content, held.gen_) {
         (0, _, _) => Content::Here(Vec::new()),

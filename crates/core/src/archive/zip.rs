@@ -5,8 +5,6 @@
 //! only then; one that is at hand has it before, as older readers like it. What the directory at the end says of each entry
 //! is handed out as it comes and asked for again at the end: an archive of a million files takes no more memory than one.
 
-use pantry_types::shown;
-
 use crate::Error;
 
 /// Versions of the format that a reader must know: folders and descriptors; ZIP64.
