@@ -174,8 +174,8 @@ impl Writer {
     fn entry(&self, path: String, modified: i64, mode: u32, size: u64) -> Result<Entry, Error> {
         if path.len() as u64 > MAX16 {
             return Err(Error::Internal(format!(
-                "no archive can hold the path {}",
-                shown(&path)
+                "a path of {} bytes is too long for any archive",
+                path.len()
             )));
         }
         Ok(Entry {
