@@ -17,6 +17,8 @@ const FIRST: usize = 1;
 const MOST: usize = 64 << 10;
 /// Records of the directory kept in memory; above that they lie in a file until the end.
 const RECORDS: usize = 256 << 10;
+/// After so many entries others on this thread get their turn: a short read never waits, and so never gives way by itself.
+const TURN: usize = 16;
 /// After how many bytes of one content it is asked again whether the right stands.
 const ASK: u64 = 64 << 20;
 
@@ -31,6 +33,7 @@ pub struct Archive {
     /// When what was gathered is handed out.
     full: usize,
     state: State,
+    steps: usize,
     scratch: Option<Scratch>,
 }
 
@@ -56,6 +59,7 @@ impl Archive {
             out: Vec::new(),
             full: FIRST,
             state: State::Walking,
+            steps: 0,
             scratch: None,
         }
     }
@@ -86,10 +90,16 @@ impl Archive {
                 return Ok(Some(self.gathered()));
             }
             match &mut self.state {
-                State::Walking => match self.walk.next(&self.drive).await? {
-                    Some(found) => self.add(found).await?,
-                    None => self.state = State::Directory(0),
-                },
+                State::Walking => {
+                    self.steps = self.steps.wrapping_add(1);
+                    if self.steps.is_multiple_of(TURN) {
+                        tokio::task::yield_now().await;
+                    }
+                    match self.walk.next(&self.drive).await? {
+                        Some(found) => self.add(found).await?,
+                        None => self.state = State::Directory(0),
+                    }
+                }
                 State::Sending(content, since) => {
                     let Some(block) = content.next().await.transpose()? else {
                         self.zip.end(&mut self.out)?;
