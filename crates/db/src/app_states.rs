@@ -12,6 +12,11 @@ use crate::{DbError, Tx, tokens};
 /// What an epoch is raised by while the app is suspended: above every real one, and below 2^53.
 const SUSPENDED: i64 = 1 << 40;
 
+/// Whether a grant stands in the epoch of an app that is suspended.
+pub fn is_suspended(epoch: i64) -> bool {
+    epoch >= SUSPENDED
+}
+
 /// What became of an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppState {

@@ -269,7 +269,7 @@ pub async fn remove(tx: &mut Tx<'_>, client_id: &str) -> Result<(), DbError> {
     ] {
         tx.execute(sql, &[&client_id]).await?;
     }
-    Ok(())
+    crate::hooks::remove(tx, client_id).await
 }
 
 /// A page of apps, by id, from after `after`: those of one owner, or all. `suspended` leaves out those that may act.

@@ -179,7 +179,7 @@ pub async fn forget_sandbox(tx: &mut Tx<'_>, user: UserId, sandbox: NodeId) -> R
     Ok(())
 }
 
-/// Takes the grant back: everything made under an older epoch dies.
+/// Takes the grant back: everything made under an older epoch dies, and the app is told nothing of the person any more.
 pub async fn revoke(tx: &mut Tx<'_>, user: UserId, id: GrantId, now: i64) -> Result<(), DbError> {
     tx.execute(
         "UPDATE grants SET epoch = epoch + 1, scopes = 0, lasting_scopes = 0, share_enabled = 0, revoked_at = $3, \
@@ -187,7 +187,17 @@ pub async fn revoke(tx: &mut Tx<'_>, user: UserId, id: GrantId, now: i64) -> Res
         &[&user.0, &id.0, &now],
     )
     .await?;
-    Ok(())
+    let client_id = tx
+        .query_opt(
+            "SELECT client_id FROM grants WHERE user_id = $1 AND id = $2",
+            &[&user.0, &id.0],
+            |r| r.get::<String>(0),
+        )
+        .await?;
+    match client_id {
+        Some(client_id) => crate::hooks::forget_person(tx, &client_id, user).await,
+        None => Ok(()),
+    }
 }
 
 /// Switches the share endpoints on.
@@ -270,6 +280,18 @@ pub async fn add_term(tx: &mut Tx<'_>, t: &NewTerm) -> Result<(), DbError> {
 pub async fn term(tx: &mut Tx<'_>, family: i64) -> Result<Option<i64>, DbError> {
     let sql = "SELECT ends_at FROM grant_terms WHERE family = $1";
     tx.query_opt(sql, &[&family], |r| r.get(0)).await
+}
+
+/// What a grant's consents for a time give that are not over at `now`.
+pub async fn scopes_of_terms(tx: &mut Tx<'_>, user: UserId, id: GrantId, now: i64) -> Result<Scopes, DbError> {
+    let each = tx
+        .query(
+            "SELECT scopes FROM grant_terms WHERE user_id = $1 AND grant_id = $2 AND ends_at > $3",
+            &[&user.0, &id.0, &now],
+            |r| Ok(Scopes::from_bits(r.get(0)?)),
+        )
+        .await?;
+    Ok(each.into_iter().fold(Scopes::EMPTY, Scopes::union))
 }
 
 /// Forgets every consent for a time of a grant that was taken back.

@@ -34,6 +34,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     7 "0007_console";
     8 "0008_sharing";
     9 "0009_archives";
+    10 "0010_hooks";
 };
 
 /// The version that this program brings a database to.
