@@ -15,6 +15,7 @@ pub mod downloads;
 mod error;
 pub mod files;
 pub mod history;
+pub mod hooks;
 pub mod item;
 pub mod janitor;
 pub mod keys;

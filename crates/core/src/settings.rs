@@ -195,6 +195,23 @@ settings! {
         /// Days that entries are kept; 0 keeps them for ever.
         keep_days: i64 = 365,
     }
+    /// Webhooks: telling apps that something changed.
+    hooks: Hooks {
+        /// Seconds between two new deliveries to one app, at least; 0 switches webhooks off: nothing is sent.
+        interval_seconds: i64 = 5,
+        /// Seconds after which a failed delivery is tried again, after each attempt, separated by commas; it is given up after the last. Up to a quarter more is added by chance.
+        retry_seconds: String = "5,300,1800,7200,18000,36000,50400,72000,86400".into(),
+        /// Seconds in which an app's server must be reached.
+        connect_seconds: u64 = 5,
+        /// Seconds in which it must have answered, reaching it included.
+        timeout_seconds: u64 = 15,
+        /// What may be reached beside public addresses, separated by commas: hosts by name (`hooks.internal`) and networks (`10.1.0.0/16`, `::1`). `http` is taken for what is named here alone. Every developer of an app can then make this server send there.
+        allow: String = String::new(),
+        /// File with certificates (PEM) that are trusted beside those of the system.
+        ca_file: String = String::new(),
+        /// Days that deliveries are listed, also those that were given up.
+        keep_days: i64 = 30,
+    }
     /// The weipan API.
     weipan: Weipan {
         /// Calls a minute for one user and app; 0 is no limit.

@@ -66,7 +66,7 @@ impl Drive {
     }
 
     /// The key that apps' secrets are sealed to. A database that was never served is claimed.
-    pub(super) async fn sealing_key(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn sealing_key(&self) -> Result<Vec<u8>, Error> {
         if let Some(key) = self.0.db.read((), |tx, a| Box::pin(public_key(tx, a))).await? {
             return Ok(key);
         }

@@ -24,7 +24,7 @@ mod pushed;
 mod redirect;
 mod refresh;
 mod revoke;
-mod seal;
+pub(crate) mod seal;
 mod session;
 mod setup;
 mod signed;

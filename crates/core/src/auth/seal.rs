@@ -1,4 +1,4 @@
-//! What is kept sealed: apps' secrets to the server's own key, and a refresh's last answer to the
+//! What is kept sealed: secrets of apps and of their webhooks to the server's own key, and a refresh's last answer to the
 //! old refresh token. Must not know rows.
 
 use chacha20poly1305::{
@@ -26,7 +26,7 @@ pub(super) fn public_key(keys: &Keys) -> [u8; 32] {
 }
 
 /// Seals an app's secret to a public key.
-pub(super) fn seal_secret(public: &[u8], secret: &SecretText, random: &dyn Random) -> Result<Vec<u8>, Error> {
+pub(crate) fn seal_secret(public: &[u8], secret: &SecretText, random: &dyn Random) -> Result<Vec<u8>, Error> {
     let public = PublicKey::from_slice(public)
         .map_err(|_| Error::Internal("the database's key for app secrets has another length".into()))?;
     public
@@ -35,7 +35,7 @@ pub(super) fn seal_secret(public: &[u8], secret: &SecretText, random: &dyn Rando
 }
 
 /// Opens an app's secret.
-pub(super) fn open_secret(keys: &Keys, sealed: &[u8]) -> Result<SecretText, Error> {
+pub(crate) fn open_secret(keys: &Keys, sealed: &[u8]) -> Result<SecretText, Error> {
     let opened = secret_key(keys).unseal(sealed).ok();
     opened
         .and_then(|bytes| String::from_utf8(bytes).ok())

@@ -4,7 +4,7 @@
 use pantry_db::{
     Outcome, Tx,
     app_states::{self, AppState},
-    apps, password_links, sessions, users,
+    apps, hooks, password_links, sessions, users,
     users::User,
 };
 use pantry_types::{UserId, search::fold};
@@ -76,6 +76,10 @@ async fn suspend_rows(tx: &mut Tx<'_>, a: &Suspend) -> Result<bool, ConsoleError
     };
     apps::set_suspended(tx, &a.client_id, at, a.why.as_deref().unwrap_or_default()).await?;
     app_states::set(tx, &a.client_id, state, a.act.at).await?;
+    if becomes {
+        // What it was to be told stays untold.
+        hooks::forget_open(tx, &a.client_id).await?;
+    }
     if is != becomes {
         a.act.note(tx, app.app.owner, &a.client_id, &app.app.name).await?;
     }

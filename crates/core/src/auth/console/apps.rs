@@ -20,7 +20,7 @@ const MAX_APPS: i64 = 100;
 const MAX_DESCRIPTION: usize = 1000;
 const MAX_REDIRECTS: usize = 20;
 /// Longest time that a secret which was replaced may still be right, in seconds: 30 days.
-const MAX_KEEP: i64 = 2_592_000;
+pub(super) const MAX_KEEP: i64 = 2_592_000;
 /// How far an app's users are counted.
 const MOST_USERS: i64 = 10_000;
 

@@ -7,6 +7,7 @@ mod apps;
 mod audit;
 mod follow;
 mod given;
+mod hooks;
 mod icon;
 mod names;
 mod people;
@@ -20,8 +21,10 @@ pub use apps::{AppDraft, AppEdit, AppInfo, Edited, Ended};
 pub use audit::{AuditLine, AuditWanted};
 pub use follow::SweptConsole;
 pub use given::GrantInfo;
+pub use hooks::{HookInfo, HookSet};
 pub use icon::Icon;
 pub use pantry_db::{
+    deliveries::{Delivery, DeliveryState},
     given::Size,
     scope_requests::{RequestState, ScopeRequest},
     users::User as UserRecord,
@@ -55,6 +58,9 @@ pub enum ConsoleError {
     /// The app has a request for scopes that is open.
     #[error("the app has an open request already; withdraw it, or wait for the decision")]
     RequestOpen,
+    /// The delivery of a webhook is not in a state for this; says in which.
+    #[error("the delivery {0}")]
+    DeliveryBusy(String),
     /// Nobody shuts themselves out.
     #[error("you cannot do this to your own account; ask another administrator")]
     Yourself,

@@ -93,6 +93,7 @@ impl Fault {
                     ConsoleError::WrongPassword => (S::FORBIDDEN, "wrong_password"),
                     ConsoleError::Decided => (S::CONFLICT, "already_decided"),
                     ConsoleError::RequestOpen => (S::CONFLICT, "request_open"),
+                    ConsoleError::DeliveryBusy(_) => (S::CONFLICT, "delivery_busy"),
                     ConsoleError::Yourself => (S::CONFLICT, "yourself"),
                     // Taken apart above.
                     ConsoleError::Drive(_) => (S::INTERNAL_SERVER_ERROR, "internal"),
