@@ -1,9 +1,12 @@
 //! What goes on beside the requests: housekeeping at its interval, and long work as it comes.
 //! Owns when; what is done is the drive's. Both end between two steps when told to.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use pantry_core::Drive;
+use pantry_core::{
+    Drive,
+    hooks::{Courier, Sender},
+};
 use tokio::{sync::watch, time::Instant};
 
 /// How long the worker rests when there was nothing to do.
@@ -14,6 +17,12 @@ const FREEING_RESTS: u32 = 2;
 
 /// How long it rests after an error: the same step is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// How often changes are looked for that apps are to be told of.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long what is being sent may take once the server stops.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Keeps house at the interval of the settings; 0 switches it off.
 pub async fn janitor(drive: Drive, mut stopped: watch::Receiver<bool>) {
@@ -33,6 +42,10 @@ pub async fn janitor(drive: Drive, mut stopped: watch::Receiver<bool>) {
         match drive.sweep_console(drive.now()).await {
             Ok(swept) => tracing::debug!(?swept, "kept house in the console"),
             Err(e) => tracing::error!(error = %e, "housekeeping in the console failed; it is tried again"),
+        }
+        match drive.sweep_hooks().await {
+            Ok(swept) => tracing::debug!(swept, "kept house among webhooks"),
+            Err(e) => tracing::error!(error = %e, "housekeeping among webhooks failed; it is tried again"),
         }
         flush(&drive).await;
     }
@@ -66,6 +79,28 @@ pub async fn worker(drive: Drive, mut stopped: watch::Receiver<bool>) {
             return;
         }
     }
+}
+
+/// Tells apps what changed, unless the settings say no.
+pub async fn hooks(drive: Drive, sender: Arc<dyn Sender>, mut stopped: watch::Receiver<bool>) {
+    if drive.settings().hooks.interval_seconds <= 0 {
+        return;
+    }
+    let mut courier = Courier::new(drive, sender);
+    loop {
+        let pause = match courier.round().await {
+            Ok(_) => LOOK,
+            Err(e) => {
+                tracing::error!(error = %e, "webhooks could not be sent; it is tried again");
+                PAUSE
+            }
+        };
+        if !rest(&mut stopped, pause).await {
+            break;
+        }
+    }
+    // What is not answered by then is sent again by whoever comes next.
+    let _ = tokio::time::timeout(FAREWELL, courier.settle()).await;
 }
 
 /// Rests so long; false once it is time to stop.

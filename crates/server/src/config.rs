@@ -11,7 +11,11 @@ use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
 };
-use pantry_core::{Settings, settings::REFERENCE};
+use pantry_core::{
+    Settings,
+    hooks::{Rules, Schedule},
+    settings::REFERENCE,
+};
 
 const PREFIX: &str = "PANTRY_";
 
@@ -82,6 +86,9 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
     };
     words("log.format", &settings.log.format, &["text", "json"])?;
     words("v1.instant_upload", &settings.v1.instant_upload, &["own", "trusting"])?;
+    let hooks = &settings.hooks;
+    Rules::parse(&hooks.allow).map_err(|e| anyhow::anyhow!("hooks.allow: {e}"))?;
+    Schedule::parse(&hooks.retry_seconds).map_err(|e| anyhow::anyhow!("hooks.retry_seconds: {e}"))?;
     for (what, address) in [
         ("server.public_url", &settings.server.public_url),
         ("server.upload_url", &settings.server.upload_url),

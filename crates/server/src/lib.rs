@@ -6,6 +6,7 @@ pub mod cli;
 mod commands;
 pub mod config;
 mod console;
+pub mod hooks;
 pub mod listen;
 pub mod log;
 pub mod open;

@@ -1,7 +1,7 @@
 //! A running server: listeners, background work, and their end.
 //! Owns the order of starting and stopping; must not read the command line.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use pantry_core::{Drive, Settings};
@@ -10,7 +10,9 @@ use pantry_types::{SharedClock, SharedRandom};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
-    background, listen,
+    background,
+    hooks::HttpSender,
+    listen,
     open::{self, Purpose},
 };
 
@@ -21,7 +23,7 @@ pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<bool>>,
-    background: [JoinHandle<()>; 2],
+    background: [JoinHandle<()>; 3],
 }
 
 impl Server {
@@ -53,6 +55,7 @@ impl Server {
         let address = listener.local_addr()?;
         let state = AppState::new(drive.clone()).map_err(anyhow::Error::msg)?;
         let grace = Duration::from_secs(drive.settings().server.shutdown_seconds);
+        let sender = Arc::new(HttpSender::new(&drive.settings().hooks)?);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![tokio::spawn(listen::serve(
             listener,
@@ -63,6 +66,7 @@ impl Server {
         let background = [
             tokio::spawn(background::janitor(drive.clone(), stopped.clone())),
             tokio::spawn(background::worker(drive.clone(), stopped.clone())),
+            tokio::spawn(background::hooks(drive.clone(), sender, stopped.clone())),
         ];
         if let Some(listener) = metrics {
             let router = pantry_http::metrics_router(state);

@@ -43,6 +43,8 @@ impl Place {
         settings.server.data_dir = folder.path().join("data").display().to_string();
         // A test keeps house when it wants to, and by its own clock.
         settings.janitor.interval_seconds = 0;
+        // And sends nothing by itself.
+        settings.hooks.interval_seconds = 0;
         let database = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(pg::fresh_database().await),
