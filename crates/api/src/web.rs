@@ -234,6 +234,90 @@ pub struct IconSet {
     pub icon_url: Option<String>,
 }
 
+/// Where an app is told of changes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Where to.
+    pub url: String,
+    /// Whether anything is sent; `false` after the address answered 410.
+    pub on: bool,
+    /// Since when that is so.
+    pub since: i64,
+    /// Its secrets that are right now: the present one, and the one before while that signs too.
+    pub secrets: Vec<SecretEntry>,
+    /// Deliveries that wait or are under way.
+    pub open: i64,
+    /// Deliveries that were given up.
+    pub dead: i64,
+    /// When it was first set.
+    pub created_at: i64,
+}
+
+/// `GET /web/v1/apps/{client_id}/webhook`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WebhookState {
+    /// The webhook, `null` if the app has none.
+    pub webhook: Option<Webhook>,
+}
+
+/// `PUT /web/v1/apps/{client_id}/webhook`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SetWebhook {
+    /// Where to, `https`.
+    pub url: String,
+}
+
+/// `PUT /web/v1/apps/{client_id}/webhook`, `POST /web/v1/apps/{client_id}/webhook/secret`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookWithSecret {
+    /// As it is now.
+    pub webhook: Webhook,
+    /// Its new secret, told this once; `null` if it got none.
+    pub secret: Option<String>,
+}
+
+/// How far a delivery has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Not sent yet, or to be sent again.
+    Waiting,
+    /// Being sent.
+    Sending,
+    /// The address took it.
+    Delivered,
+    /// Given up.
+    Dead,
+}
+
+/// A delivery of a webhook.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its number among the app's.
+    pub id: i64,
+    /// Its name in the body and in `webhook-id`.
+    pub delivery: String,
+    /// Asked for in the console; names nobody.
+    pub test: bool,
+    /// People that it named when it was made.
+    pub users: i64,
+    /// How far it has come.
+    pub state: DeliveryState,
+    /// Attempts since it was made, or last asked for.
+    pub attempts: i64,
+    /// When it is sent next, 0 if it does not wait.
+    pub next_at: i64,
+    /// HTTP status of the last answer, 0 without one.
+    pub status: i64,
+    /// Why the last attempt failed, empty if it did not.
+    pub error: String,
+    /// When the last attempt ended, 0 before.
+    pub sent_at: i64,
+    /// When it was made.
+    pub created_at: i64,
+}
+
 /// `POST /web/v1/apps/{client_id}/scope-requests`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -38,7 +38,7 @@ pub fn routes() -> Router<AppState> {
 
 /// Every URL of the pages' own API, below `/web/v1`.
 fn api_routes() -> Router<AppState> {
-    use api::{admin, apps, me, requests};
+    use api::{admin, apps, hooks, me, requests};
     Router::new()
         .route("/session", get(me::session))
         .route("/session/confirm", post(me::confirm))
@@ -57,6 +57,19 @@ fn api_routes() -> Router<AppState> {
         .route("/apps/{id}/icon", put(apps::set_icon).delete(apps::remove_icon))
         .route("/apps/{id}/scope-requests", get(requests::list).post(requests::ask))
         .route("/apps/{id}/scope-requests/{request}", delete(requests::withdraw))
+        .route(
+            "/apps/{id}/webhook",
+            get(hooks::show).put(hooks::set).delete(hooks::remove),
+        )
+        .route("/apps/{id}/webhook/secret", post(hooks::rotate))
+        .route("/apps/{id}/webhook/secret/old", delete(hooks::end_old_secret))
+        .route("/apps/{id}/webhook/test", post(hooks::test))
+        .route("/apps/{id}/webhook/deliveries", get(hooks::deliveries))
+        .route("/apps/{id}/webhook/deliveries/{delivery}", delete(hooks::discard))
+        .route(
+            "/apps/{id}/webhook/deliveries/{delivery}/redeliver",
+            post(hooks::redeliver),
+        )
         .route("/icons/{id}/{tag}", get(apps::icon))
         .route("/admin/scope-requests", get(admin::requests))
         .route("/admin/scope-requests/{id}", post(admin::review))
@@ -64,6 +77,11 @@ fn api_routes() -> Router<AppState> {
         .route("/admin/apps/{id}", get(admin::app))
         .route("/admin/apps/{id}/suspend", post(admin::suspend))
         .route("/admin/apps/{id}/resume", post(admin::resume))
+        .route(
+            "/admin/apps/{id}/webhook",
+            get(hooks::show_any).delete(hooks::remove_any),
+        )
+        .route("/admin/apps/{id}/webhook/deliveries", get(hooks::deliveries_of_any))
         .route("/admin/users", get(admin::users))
         .route("/admin/users/{id}", get(admin::user).patch(admin::change_user))
         .route("/admin/users/{id}/password-link", post(admin::password_link))

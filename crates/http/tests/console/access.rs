@@ -43,6 +43,23 @@ fn urls() -> Vec<(Method, &'static str, Value)> {
         (delete.clone(), "/apps/{app}", json!({"name": "Notes"})),
         (post.clone(), "/apps/{app}/secret", json!({"keep_old_seconds": 0})),
         (delete.clone(), "/apps/{app}/secret/old", json!({})),
+        (get.clone(), "/apps/{app}/webhook", json!({})),
+        (
+            put.clone(),
+            "/apps/{app}/webhook",
+            json!({"url": "https://hooks.example/"}),
+        ),
+        (delete.clone(), "/apps/{app}/webhook", json!({})),
+        (
+            post.clone(),
+            "/apps/{app}/webhook/secret",
+            json!({"keep_old_seconds": 0}),
+        ),
+        (delete.clone(), "/apps/{app}/webhook/secret/old", json!({})),
+        (post.clone(), "/apps/{app}/webhook/test", json!({})),
+        (get.clone(), "/apps/{app}/webhook/deliveries", json!({})),
+        (delete.clone(), "/apps/{app}/webhook/deliveries/1", json!({})),
+        (post.clone(), "/apps/{app}/webhook/deliveries/1/redeliver", json!({})),
         (put, "/apps/{app}/icon", json!({})),
         (delete.clone(), "/apps/{app}/icon", json!({})),
         (get.clone(), "/apps/{app}/scope-requests", json!({})),
@@ -51,7 +68,7 @@ fn urls() -> Vec<(Method, &'static str, Value)> {
             "/apps/{app}/scope-requests",
             json!({"scopes": ["files.read_all"], "reason": "x"}),
         ),
-        (delete, "/apps/{app}/scope-requests/{request}", json!({})),
+        (delete.clone(), "/apps/{app}/scope-requests/{request}", json!({})),
         (get.clone(), "/admin/scope-requests", json!({})),
         (
             post.clone(),
@@ -62,6 +79,9 @@ fn urls() -> Vec<(Method, &'static str, Value)> {
         (get.clone(), "/admin/apps/{app}", json!({})),
         (post.clone(), "/admin/apps/{app}/suspend", json!({})),
         (post.clone(), "/admin/apps/{app}/resume", json!({})),
+        (get.clone(), "/admin/apps/{app}/webhook", json!({})),
+        (delete, "/admin/apps/{app}/webhook", json!({})),
+        (get.clone(), "/admin/apps/{app}/webhook/deliveries", json!({})),
         (get.clone(), "/admin/users", json!({})),
         (get.clone(), "/admin/users/{user}", json!({})),
         (patch, "/admin/users/{user}", json!({"quota_bytes": 1})),
@@ -75,6 +95,11 @@ async fn things(w: &World) -> Vec<(&'static str, String)> {
     let ada = w.sign_in("ada").await;
     let (app, _) = ada.app("Notes").await;
     w.token(&app, "user.read files.app_data").await;
+    let hook = json!({"url": "https://hooks.example/"});
+    ada.call(Method::PUT, &format!("/apps/{app}/webhook"), &hook)
+        .await
+        .data();
+    ada.post(&format!("/apps/{app}/webhook/test"), json!({})).await.data();
     let ask = json!({"scopes": ["share.create"], "reason": "x"});
     let request = ada.post(&format!("/apps/{app}/scope-requests"), ask).await.data()["id"].to_string();
     let grant = ada.get("/grants").await.data()["items"][0]["id"].to_string();
@@ -265,7 +290,7 @@ async fn another_persons_things_are_not_there(engine: Engine) {
             let request = bob
                 .request(method.clone(), &path)
                 .header("content-type", "application/json");
-            let body = if method == Method::PUT {
+            let body = if path.ends_with("/icon") {
                 Body::from(png.clone())
             } else {
                 Body::from(body.to_string())
@@ -291,7 +316,7 @@ async fn another_persons_things_are_not_there(engine: Engine) {
             assert_eq!(send(fill(path, &mixed)).await.error(), (404, "not_found".into()));
         }
     }
-    assert_eq!(tried, 13);
+    assert_eq!(tried, 22);
     assert_eq!(picture(&w).await, before);
     let ada = w.sign_in("ada").await;
     assert_eq!(ada.all("/grants", 50).await.len(), 1);
@@ -322,6 +347,6 @@ async fn only_administrators_administer(engine: Engine) {
             assert_eq!(answer.error(), (403, "not_administrator".into()), "{method} {path}");
         }
     }
-    assert_eq!(tried, 11);
+    assert_eq!(tried, 14);
     assert_eq!(picture(&w).await, before);
 }

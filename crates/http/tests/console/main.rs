@@ -4,6 +4,7 @@
 mod access;
 mod admin;
 mod apps;
+mod hooks;
 mod me;
 mod pages;
 mod secrets;

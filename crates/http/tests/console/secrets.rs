@@ -36,6 +36,18 @@ async fn no_secret_is_in_the_log_and_every_act_is(engine: Engine) {
         .data();
     secrets.push(back["client_secret"].as_str().expect("a secret").to_owned());
     ada.delete(&format!("{path}/icon"), json!({})).await.data();
+    let hook = format!("{path}/webhook");
+    let url = json!({"url": "https://hooks.example/in?key=a-secret-of-theirs"});
+    let set = ada.call(http::Method::PUT, &hook, &url).await.data();
+    secrets.push(set["secret"].as_str().expect("a secret").to_owned());
+    secrets.push("a-secret-of-theirs".into());
+    let rotated = ada
+        .post(&format!("{hook}/secret"), json!({"keep_old_seconds": 60}))
+        .await
+        .data();
+    secrets.push(rotated["secret"].as_str().expect("a secret").to_owned());
+    ada.delete(&format!("{hook}/secret/old"), json!({})).await.data();
+    ada.delete(&hook, json!({})).await.data();
     // Somebody types a password where a name belongs.
     let typed = drive
         .sign_in("a mistyped secret", "another password", &Default::default(), None)
@@ -106,6 +118,7 @@ async fn no_secret_is_in_the_log_and_every_act_is(engine: Engine) {
             "pantry_rt_",
             "pantry_se_",
             "pantry_pl_",
+            "whsec_",
             "$argon2",
         ] {
             assert!(!text.contains(form), "{text}");
@@ -134,6 +147,10 @@ async fn no_secret_is_in_the_log_and_every_act_is(engine: Engine) {
         "token_issued_by_operator",
         "user_disabled",
         "user_enabled",
+        "webhook_old_secret_ended",
+        "webhook_removed",
+        "webhook_secret_rotated",
+        "webhook_set",
     ] {
         assert!(lines.iter().any(|l| l["event"] == event), "{event} is not in the log");
     }

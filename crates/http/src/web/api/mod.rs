@@ -4,6 +4,7 @@
 pub(super) mod admin;
 pub(super) mod apps;
 mod fault;
+pub(super) mod hooks;
 pub(super) mod me;
 pub(super) mod requests;
 mod show;

@@ -3,7 +3,10 @@
 use pantry_api::web;
 use pantry_core::{
     Error,
-    auth::console::{AppInfo, AuditLine, GrantInfo, Page, RequestState, ScopeRequest, SessionInfo, UserRecord},
+    auth::console::{
+        AppInfo, AuditLine, Delivery, DeliveryState, GrantInfo, HookInfo, HookSet, Page, RequestState, ScopeRequest,
+        SessionInfo, UserRecord,
+    },
 };
 use pantry_types::{Scope, Scopes};
 
@@ -83,6 +86,64 @@ pub fn app(info: AppInfo) -> web::App {
         suspended_at: r.suspended_at,
         suspended_reason: r.suspended_why,
         created_at: r.app.created_at,
+    }
+}
+
+/// A webhook.
+pub fn webhook(info: HookInfo) -> web::Webhook {
+    let hook = info.hook;
+    let mut secrets = vec![web::SecretEntry {
+        created_at: hook.secret_at,
+        ends_at: None,
+    }];
+    if info.old_secret_until > 0 {
+        secrets.push(web::SecretEntry {
+            created_at: hook.old_secret_at,
+            ends_at: Some(info.old_secret_until),
+        });
+    }
+    web::Webhook {
+        url: hook.url,
+        on: hook.is_on,
+        since: hook.state_at,
+        secrets,
+        open: info.open,
+        dead: info.dead,
+        created_at: hook.created_at,
+    }
+}
+
+/// A webhook that was set.
+pub fn webhook_set(set: HookSet) -> web::WebhookWithSecret {
+    web::WebhookWithSecret {
+        webhook: webhook(set.hook),
+        secret: set.secret.map(|s| s.into_exposed()),
+    }
+}
+
+/// A delivery of a webhook.
+pub fn delivery(d: Delivery) -> web::Delivery {
+    web::Delivery {
+        id: d.id,
+        delivery: d.message,
+        test: d.is_test,
+        users: d.people,
+        state: match d.state {
+            DeliveryState::Waiting => web::DeliveryState::Waiting,
+            DeliveryState::Sending => web::DeliveryState::Sending,
+            DeliveryState::Delivered => web::DeliveryState::Delivered,
+            DeliveryState::Dead => web::DeliveryState::Dead,
+        },
+        attempts: d.attempts,
+        next_at: if d.state == DeliveryState::Waiting {
+            d.next_at
+        } else {
+            0
+        },
+        status: d.status,
+        error: d.error,
+        sent_at: d.sent_at,
+        created_at: d.created_at,
     }
 }
 
