@@ -8,3 +8,4 @@ mod leaks;
 mod program;
 mod u;
 mod v1;
+mod webhook;
