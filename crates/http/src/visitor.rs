@@ -192,6 +192,11 @@ impl Visitor {
         self.drive().anonymous_form_token(&self.form_cookie, PAGE)
     }
 
+    /// Signs something for this browser alone, whoever signs in at it.
+    pub fn bound_to_browser(&self, what: &str) -> String {
+        self.drive().anonymous_form_token(&self.form_cookie, what)
+    }
+
     /// What every page is told, for one who is signed in or not.
     pub fn frame<'a>(&'a self, path_and_query: &'a str, csrf: &'a str) -> Frame<'a> {
         Frame {

@@ -27,7 +27,8 @@ use crate::{
     visitor::{Visitor, encoded, field, fields},
 };
 
-/// Says on the way back from signing in when that was asked for, so that it is asked once.
+/// Says on the way back from signing in when that was asked for, so that it is asked once. Signed for this browser and
+/// this request: an app that could write it would have the person taken for one who just showed a password.
 const ASKED_AT: &str = "signed_in_since";
 /// Seconds for which that counts as just now.
 const JUST: i64 = 900;
@@ -58,7 +59,7 @@ impl Came {
             all.next().filter(|_| all.next().is_none())
         };
         let Some(uri) = single("request_uri").filter(|uri| Drive::is_pushed(uri)) else {
-            return Ok(Self::of(outer, outer));
+            return Ok(Self::of(outer, outer).with_mark(visitor));
         };
         let found = visitor
             .drive()
@@ -67,7 +68,7 @@ impl Came {
         match found {
             Ok(Some(query)) => Ok(Self {
                 pushed: Some(uri.to_owned()),
-                ..Self::of(outer, &query)
+                ..Self::of(outer, &query).with_mark(visitor)
             }),
             Ok(None) => Err(visitor.error(Page::BadRequest, Some("request_uri"))),
             Err(e) => Err(Failure::from(e).into_response()),
@@ -113,7 +114,6 @@ impl Came {
         if ambiguous {
             repeated.push("state".to_owned());
         }
-        let asked_at = raw_values(outer, ASKED_AT).next();
         Self {
             request: AuthorizeRequest {
                 repeated,
@@ -122,7 +122,7 @@ impl Came {
             },
             state: state.filter(|_| !ambiguous),
             hint,
-            asked_at: asked_at.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok()),
+            asked_at: None,
             pushed: None,
             outer: outer.to_owned(),
             query: query.to_owned(),
@@ -138,13 +138,39 @@ impl Came {
         if self.request.prompt.is_none() && self.request.max_age.is_none() && self.hint.is_none() {
             return visitor.to_login(&self.path_and_query());
         }
-        let kept = self
-            .outer
-            .split('&')
-            .filter(|pair| name_of(pair) != ASKED_AT.as_bytes());
-        let kept = kept.collect::<Vec<_>>().join("&");
-        let now = visitor.drive().now();
-        visitor.to_login(&format!("{}?{kept}&{ASKED_AT}={now}", paths::AUTHORIZE))
+        let (outer, now) = (without_mark(&self.outer), visitor.drive().now());
+        let mark = self.mark(visitor, now);
+        visitor.to_login(&format!("{}?{outer}&{ASKED_AT}={now}.{mark}", paths::AUTHORIZE))
+    }
+
+    /// Signs that the person was sent to sign in for this request.
+    fn mark(&self, visitor: &Visitor, at: i64) -> String {
+        let asked = without_mark(&self.query);
+        visitor.bound_to_browser(&format!("sent to sign in\n{at}\n{asked}"))
+    }
+
+    /// Reads when this browser was last sent to sign in for this very request.
+    fn with_mark(mut self, visitor: &Visitor) -> Self {
+        let sent = raw_values(&self.outer, ASKED_AT).next();
+        let sent = sent.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        if let Some((at, mark)) = sent.split_once('.')
+            && let Ok(at) = at.parse()
+            && Drive::is_form_token(&self.mark(visitor, at), mark)
+        {
+            self.asked_at = Some(at);
+        }
+        self
+    }
+
+    /// Whether the person must sign in, anew or as somebody else, before they are asked.
+    async fn needs_sign_in(&self, drive: &Drive, session: &SessionActor, asked: &Asked) -> Result<bool, Error> {
+        let now = drive.now();
+        if asked.needs_sign_in(session, now, self.asked_at) {
+            return Ok(true);
+        }
+        // Somebody who was just asked to sign in, and came back as they were, means to be that.
+        let was_asked = self.asked_at.is_some_and(|at| now - at < JUST);
+        Ok(!was_asked && self.means_another(drive, session, asked).await?)
     }
 
     /// Whether the app takes the person for somebody else than who is signed in.
@@ -214,6 +240,12 @@ impl Came {
 /// The request that a query makes, for what is checked before a person is sent.
 pub(super) fn request(query: &str) -> AuthorizeRequest {
     Came::of(query, query).request
+}
+
+/// A request without what this server adds to it.
+fn without_mark(outer: &str) -> String {
+    let kept = outer.split('&').filter(|pair| name_of(pair) != ASKED_AT.as_bytes());
+    kept.collect::<Vec<_>>().join("&")
 }
 
 fn name_of(pair: &str) -> Vec<u8> {
@@ -323,11 +355,7 @@ pub(super) async fn show(visitor: Visitor, uri: Uri) -> Result<Response, Failure
     let Some(session) = &visitor.session else {
         return Ok(came.to_login(&visitor));
     };
-    let now = drive.now();
-    // Somebody who was just asked to sign in, and came back as they were, means to be that.
-    let was_asked = came.asked_at.is_some_and(|at| now - at < JUST);
-    let another = !was_asked && came.means_another(drive, session, &asked).await?;
-    if another || asked.needs_sign_in(session, now, came.asked_at) {
+    if came.needs_sign_in(drive, session, &asked).await? {
         return Ok(came.to_login(&visitor));
     }
     Ok(ask(&visitor, &came, session, &asked, Term::default(), None))
@@ -384,6 +412,13 @@ pub(super) async fn answer(visitor: Visitor, request: Request) -> Result<Respons
     let right = Drive::is_form_token(&visitor.csrf(), field(&form, "csrf"))
         && Drive::is_form_token(&came.check(drive, session, &asked), field(&form, "check"));
     let Some(consent) = consent_of(&form).filter(|_| right) else {
+        // The page that follows has a form of its own, so whoever gets it must be let to it as by GET.
+        if asked.prompt == Prompt::None {
+            return Ok(visitor.see_other(&came.path_and_query()));
+        }
+        if came.needs_sign_in(drive, session, &asked).await? {
+            return Ok(came.to_login(&visitor));
+        }
         let problem = Some(ConsentProblem::FormExpired);
         return Ok(ask(&visitor, &came, session, &asked, Term::default(), problem));
     };
@@ -427,10 +462,14 @@ mod tests {
     #[test]
     fn repeated_parameters_are_named_and_empty_ones_are_none() {
         let sent = "client_id=1&client_id=1&scope=&state=a&state=b&nonce=%FF&resource=a&resource=b";
-        let came = Came::of(&format!("{sent}&signed_in_since=7"), sent);
+        let came = Came::of(&format!("{sent}&signed_in_since=7.x"), sent);
         assert_eq!(came.request.repeated, ["client_id", "state"]);
         assert_eq!(came.request.scope, None);
         assert_eq!(came.request.nonce.as_deref(), Some("\u{fffd}"));
-        assert_eq!((came.request.resource.len(), came.asked_at), (2, Some(7)));
+        assert_eq!((came.request.resource.len(), came.asked_at), (2, None));
+        assert_eq!(
+            without_mark(&format!("signed_in_since=1&{}&%73igned_in_since=7.x", came.query)),
+            sent
+        );
     }
 }

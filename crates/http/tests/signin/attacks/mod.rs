@@ -20,6 +20,7 @@
 //! | `pages::csrf_of_every_form` | the same for every other form | 4.7 |
 //! | `pages::consent_framing` | a consent page in a frame | 4.16 |
 //! | `pages::session_fixation` | a session that somebody knew before the sign-in | |
+//! | `pages::claimed_fresh_sign_in` | an app that says itself that the person just showed a password | |
 //! | `pages::leak_by_referrer` | a code that travels on as a referrer | 4.2.1 |
 //! | `pages::authorization_by_script` | another site's script that reads the consent page | 2.6 |
 //! | `device::user_code_guessing` | trying codes | RFC 8628, 5.1 |

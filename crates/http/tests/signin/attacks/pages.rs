@@ -5,7 +5,7 @@ use pantry_testkit::{Engine, Person};
 
 use super::{opens, text, tokens};
 use crate::{
-    browser::{Browser, World},
+    browser::{Answer, Browser, World},
     device,
 };
 
@@ -14,6 +14,7 @@ pantry_testkit::both_engines!(
     csrf_of_every_form,
     consent_framing,
     session_fixation,
+    claimed_fresh_sign_in,
     leak_by_referrer,
     authorization_by_script,
 );
@@ -257,6 +258,66 @@ async fn session_fixation(engine: Engine) {
     assert!(!ada.get("/").await.text.contains("eve"));
     ada.sign_in(Person::PASSWORD, "/").await;
     assert!(ada.get("/").await.text.contains("ada"));
+}
+
+async fn claimed_fresh_sign_in(engine: Engine) {
+    let w = World::on(engine).await;
+    let mut ada = w.signed_in().await;
+    w.server.clock().advance(600);
+    let now = w.server.drive().now();
+    let (mut eve, address) = (Browser::new(&w), w.authorize("&scope=openid&prompt=login&state=s"));
+    let is_login = |answer: &Answer| answer.location().starts_with("/login?next=");
+    // What the server itself wrote: for a browser of Eve's, for another request, at another time.
+    let way_back = eve.get(&address).await.sent_on_with("next").expect("the way back");
+    let mark = way_back.split_once("signed_in_since=").expect("the mark").1.to_owned();
+    let of_another = ada
+        .get(&w.authorize("&scope=openid&max_age=1&state=another"))
+        .await
+        .sent_on_with("next")
+        .expect("the way back");
+    let of_another = of_another
+        .split_once("signed_in_since=")
+        .expect("the mark")
+        .1
+        .to_owned();
+    let older = |mark: &str| format!("{}{}", now - 700, &mark[now.to_string().len()..]);
+    for more in ["&prompt=login", "&max_age=60", "&max_age=0", "&prompt=select_account"] {
+        let address = w.authorize(&format!("&scope=openid&state=s{more}"));
+        for claim in [
+            (now - 700).to_string(),
+            (now - 700 + 4).to_string(),
+            format!("{}.", now - 700),
+            format!("{}.{}", now - 700, "0".repeat(32)),
+            mark.clone(),
+            older(&mark),
+            older(&of_another),
+            format!("{}&signed_in_since={}", now - 700, now - 700),
+        ] {
+            for address in [
+                format!("{address}&signed_in_since={claim}"),
+                address.replacen('?', &format!("?signed_in_since={claim}&"), 1),
+            ] {
+                let answer = ada.get(&address).await;
+                assert!(is_login(&answer), "{address}");
+                // A form that the page never showed leads to the same place.
+                let query = address.split_once('?').expect("a query").1;
+                let form = [("request", query), ("decision", "allow"), ("csrf", "x"), ("check", "x")];
+                assert!(is_login(&ada.post("/oauth/authorize", &form).await), "{address}");
+            }
+        }
+    }
+    // Nor can an app so tell away that it takes the person for somebody else.
+    let hint = format!("&scope=openid&id_token_hint=x.y.z&signed_in_since={now}");
+    assert!(is_login(&ada.get(&w.authorize(&hint)).await));
+    // The honest way, by signing in.
+    let next = ada.get(&address).await.sent_on_with("next").expect("the way back");
+    assert!(is_login(&ada.get(&next).await), "not by coming back alone");
+    w.server.clock().advance(30);
+    ada.sign_in(Person::PASSWORD, &next).await;
+    assert_eq!(ada.get(&next).await.status, StatusCode::OK);
+    // For a while, not for good.
+    w.server.clock().advance(901);
+    assert!(is_login(&ada.get(&next).await));
 }
 
 async fn leak_by_referrer(engine: Engine) {
