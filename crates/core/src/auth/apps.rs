@@ -70,8 +70,7 @@ pub(super) fn may_ask(app: &App) -> Scopes {
 
 /// The scopes of a request; nothing asked is `user.read files.app_data`.
 pub(super) fn asked(app: &App, scope: Option<&str>) -> Result<Scopes, OAuthError> {
-    let scopes = Scopes::parse(scope.unwrap_or_default())
-        .map_err(|e| OAuthError::refused(OAuthCode::InvalidScope, e.to_string()))?;
+    let scopes = wished(scope.unwrap_or_default())?;
     let scopes = if scopes.is_empty() { Scopes::DEFAULT } else { scopes };
     let refused = scopes.difference(may_ask(app));
     if refused.is_empty() {
@@ -82,6 +81,22 @@ pub(super) fn asked(app: &App, scope: Option<&str>) -> Result<Scopes, OAuthError
             format!("this app was not granted {refused}; ask an administrator"),
         ))
     }
+}
+
+/// Asks for a refresh token (OpenID Connect Core 1.0, section 11). Every app gets one, so beside other scopes it is
+/// understood and adds nothing: many clients send it whatever the metadata say.
+const OFFLINE: &str = "offline_access";
+
+/// The scopes that a request names.
+pub(super) fn wished(text: &str) -> Result<Scopes, OAuthError> {
+    let words: Vec<&str> = text.split_ascii_whitespace().filter(|word| *word != OFFLINE).collect();
+    // Alone it asks for nothing that a token could be good for.
+    let parsed = if words.is_empty() {
+        Scopes::parse(text)
+    } else {
+        Scopes::parse(&words.join(" "))
+    };
+    parsed.map_err(|e| OAuthError::refused(OAuthCode::InvalidScope, e.to_string()))
 }
 
 struct Add {

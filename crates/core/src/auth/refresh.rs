@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BEARER, Client, OAuthCode, OAuthError, Origin, TokenAnswer,
-    apps::may_ask,
+    apps::{may_ask, wished},
     grant::{self, Given, Lives, Mint, Pair, entry},
     hash,
     oidc::SignedInAs,
@@ -194,11 +194,7 @@ impl Drive {
         if !secret::check(SecretKind::RefreshToken, refresh_token) {
             return Err(refused(DEAD));
         }
-        let scope = scope
-            .map(Scopes::parse)
-            .transpose()
-            .map_err(|e| OAuthError::refused(OAuthCode::InvalidScope, e.to_string()))?
-            .filter(|s| !s.is_empty());
+        let scope = scope.map(wished).transpose()?.filter(|s| !s.is_empty());
         let args = Refresh {
             hash: hash(refresh_token),
             key: seal::answer_key(refresh_token),

@@ -76,8 +76,14 @@ impl From<OAuthError> for Refusal {
 }
 
 impl From<Failure> for Refusal {
+    /// What is wrong with a body is an error of OAuth, and those are 400 (RFC 6749, section 5.2).
     fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
+        match failure {
+            Failure::MediaType(_) | Failure::BodyTooLarge(_) | Failure::Body(_) => {
+                Self::malformed(failure.message().into_owned())
+            }
+            other => Self::Failure(other),
+        }
     }
 }
 

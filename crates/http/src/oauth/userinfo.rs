@@ -9,7 +9,10 @@ use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use pantry_core::Error;
+use pantry_core::{
+    Error,
+    auth::{OAuthCode, OAuthError},
+};
 use pantry_types::Scope;
 use serde_json::json;
 
@@ -21,10 +24,15 @@ use crate::{
 };
 
 fn challenge(status: StatusCode, error: Option<&str>, description: &str) -> Response {
-    let mut body = json!({"error": error.unwrap_or("invalid_request"), "error_description": description});
+    let malformed = OAuthCode::InvalidRequest.as_str();
+    let mut body = json!({"error": error.unwrap_or(malformed), "error_description": description});
     let mut header = "Bearer realm=\"pantry\"".to_owned();
     if let Some(error) = error {
-        header.push_str(&format!(", error=\"{error}\", error_description=\"{description}\""));
+        header.push_str(&format!(", error=\"{error}\""));
+        // What is said of a malformed request may repeat it, and a header is no place for that.
+        if error != malformed {
+            header.push_str(&format!(", error_description=\"{description}\""));
+        }
     }
     if status == StatusCode::FORBIDDEN {
         body["scope"] = Scope::OpenId.as_str().into();
@@ -38,15 +46,17 @@ fn challenge(status: StatusCode, error: Option<&str>, description: &str) -> Resp
     response
 }
 
-/// The token of the header, `None` without one.
+/// The token of the header, `None` without one. Another scheme is none: who tries it does not know what is wanted, and is
+/// told that and no error (RFC 6750, section 3.1).
 fn of_header(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let mut sent = headers.get_all(AUTHORIZATION).iter();
     let Some(header) = sent.next() else { return Ok(None) };
-    let text = header.to_str().unwrap_or_default();
-    match (text.split_once(' '), sent.next()) {
-        (Some((scheme, token)), None) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim().to_owned())),
-        _ => Err(Refusal::malformed("send one header Authorization: Bearer <token>")),
+    if sent.next().is_some() {
+        return Err(Refusal::malformed("send one header Authorization: Bearer <token>"));
     }
+    let (scheme, token) = header.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
+    let token = Some(token.trim()).filter(|token| !token.is_empty() && scheme.eq_ignore_ascii_case("bearer"));
+    Ok(token.map(str::to_owned))
 }
 
 /// Tells who the person is. The token comes in the header, or by POST in the body (RFC 6750, section 2.2).
@@ -55,6 +65,17 @@ pub(super) async fn userinfo(
     address: ClientAddress,
     request: Request,
 ) -> Result<Response, Refusal> {
+    match told(state, address, request).await {
+        // As a resource refuses, not as an endpoint of clients: with a challenge (RFC 6750, section 3).
+        Err(Refusal::OAuth {
+            error: OAuthError::Refused { code, description },
+            ..
+        }) => Ok(challenge(StatusCode::BAD_REQUEST, Some(code.as_str()), &description)),
+        answer => answer,
+    }
+}
+
+async fn told(state: AppState, address: ClientAddress, request: Request) -> Result<Response, Refusal> {
     let origin = token::origin(address, &request);
     let in_header = of_header(request.headers())?;
     let is_post = request.method() == Method::POST;

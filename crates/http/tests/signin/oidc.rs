@@ -1,8 +1,9 @@
 //! OpenID Connect as a client sees it. What is signed is verified by another implementation, which reads our
 //! metadata and our keys.
 
+use axum::body::Body;
 use chrono::DateTime;
-use http::StatusCode;
+use http::{Request, StatusCode};
 use openidconnect::{
     AccessTokenHash, ClientId, ClientSecret, Nonce, OAuth2TokenResponse, TokenResponse,
     core::{
@@ -25,6 +26,7 @@ both_engines!(
     a_device_learns_who_approved_it,
     userinfo_tells_what_the_scopes_allow,
     userinfo_is_for_tokens_with_openid_alone,
+    offline_access_is_understood_and_adds_nothing,
     keys_are_replaced_and_the_old_ones_stay_while_their_tokens_live,
     keys_are_replaced_by_age,
 );
@@ -213,6 +215,8 @@ async fn userinfo_tells_what_the_scopes_allow(engine: Engine) {
             )
             .await;
         assert_eq!(both.status, StatusCode::BAD_REQUEST);
+        let challenge = Some("Bearer realm=\"pantry\", error=\"invalid_request\"");
+        assert_eq!(both.header("www-authenticate"), challenge);
     }
 }
 
@@ -225,6 +229,25 @@ async fn userinfo_is_for_tokens_with_openid_alone(engine: Engine) {
     );
     let garbage = w.get("/oauth/userinfo", Some("garbage")).await;
     assert_eq!(garbage.status, StatusCode::UNAUTHORIZED);
+    for (header, status, error) in [
+        ("bearer garbage", StatusCode::UNAUTHORIZED, true),
+        ("Bearer", StatusCode::UNAUTHORIZED, false),
+        ("Bearer ", StatusCode::UNAUTHORIZED, false),
+        // Who tries another scheme does not know what is wanted, and is told without a word of an error.
+        ("Basic YTpi", StatusCode::UNAUTHORIZED, false),
+        ("Token garbage", StatusCode::UNAUTHORIZED, false),
+        ("", StatusCode::UNAUTHORIZED, false),
+    ] {
+        let request = Request::get("/oauth/userinfo").header("authorization", header);
+        let answer = w.send(request.body(Body::empty()).expect("a request")).await;
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        assert_eq!(
+            (answer.status, challenge.contains("error=")),
+            (status, error),
+            "{header:?}"
+        );
+        assert!(challenge.starts_with("Bearer realm="), "{header:?}");
+    }
     let challenge = garbage.header("www-authenticate").expect("a challenge");
     assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
 
@@ -245,6 +268,7 @@ async fn userinfo_is_for_tokens_with_openid_alone(engine: Engine) {
     );
     let in_url = w.get(&format!("/oauth/userinfo?access_token={access}"), None).await;
     assert_eq!(in_url.status, StatusCode::BAD_REQUEST);
+    assert!(in_url.header("www-authenticate").is_some());
 
     let tokens = w.exchange(&w.code("&scope=openid").await).await.json();
     let access = text(&tokens, "access_token");
@@ -254,6 +278,29 @@ async fn userinfo_is_for_tokens_with_openid_alone(engine: Engine) {
         w.get("/oauth/userinfo", Some(access)).await.status,
         StatusCode::UNAUTHORIZED
     );
+}
+
+async fn offline_access_is_understood_and_adds_nothing(engine: Engine) {
+    let w = World::on(engine).await;
+    let scope = "openid offline_access user.read";
+    let tokens = w
+        .exchange(&w.code("&scope=openid+offline_access+user.read").await)
+        .await;
+    assert_eq!(tokens.json()["scope"], "user.read openid");
+    // A client may name at the refresh what it named at first.
+    let refresh = text(&tokens.json(), "refresh_token").to_owned();
+    let fresh = w.refresh(&refresh, &[("scope", scope)]).await;
+    assert_eq!(
+        (fresh.status, &fresh.json()["scope"]),
+        (StatusCode::OK, &"user.read openid".into())
+    );
+    let device = w.post("/oauth/device-code", &w.form(&[("scope", scope)])).await;
+    assert_eq!(device.status, StatusCode::OK);
+    // Alone it is no scope, and never the usual ones.
+    let device = w
+        .post("/oauth/device-code", &w.form(&[("scope", "offline_access")]))
+        .await;
+    assert_eq!(device.error(), "invalid_scope");
 }
 
 async fn kids(w: &World) -> Vec<String> {

@@ -95,8 +95,32 @@ async fn malformed_requests_are_named() {
     let twice = format!(r#"{{"client_id":"{id}","client_id":"{id}","grant_type":"refresh_token"}}"#);
     let answer = w.post_as("/oauth/token", &[], "application/json", &twice).await;
     assert_eq!(answer.error(), "invalid_request");
-    let answer = w.post_as("/oauth/token", &[], "text/plain", &text).await;
-    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let big = format!("{text}{}", "x".repeat(2 << 20));
+    for (kind, body) in [
+        ("text/plain", text.as_str()),
+        ("application/json", "{"),
+        ("application/json", &big),
+        ("multipart/form-data", &text),
+        (kind, &big),
+    ] {
+        for path in [
+            "token",
+            "device-code",
+            "device-token",
+            "revoke",
+            "introspect",
+            "par",
+            "userinfo",
+        ] {
+            let answer = w.post_as(&format!("/oauth/{path}"), &[], kind, body).await;
+            assert_eq!(
+                (answer.status, answer.error().as_str(), answer.header("cache-control")),
+                (StatusCode::BAD_REQUEST, "invalid_request", Some("no-store")),
+                "{path} {kind}"
+            );
+            assert!(answer.json()["error_description"].is_string(), "{path} {kind}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
