@@ -16,11 +16,11 @@ export const sorted = (words) => [...(words.split?.(" ") ?? words)].sort();
 
 const failures = [];
 
-/** Runs one flow and prints one line. */
-export async function flow(client, name, body) {
+/** Runs one flow and prints one line; `quiet`: only if it failed. */
+export async function flow(client, name, body, { quiet = false } = {}) {
   try {
     await body();
-    console.log(`ok      ${client}: ${name}`);
+    if (!quiet) console.log(`ok      ${client}: ${name}`);
   } catch (error) {
     failures.push(`${client}: ${name}`);
     console.log(`FAILED  ${client}: ${name}`);
@@ -66,8 +66,14 @@ function forms(page) {
 export class Browser {
   #cookies = new Map();
 
-  async #fetch(url, options = {}) {
-    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  /** The cookies, as a header has them. */
+  cookies() {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  }
+
+  /** One request with the cookies of those before, following nothing. */
+  async fetch(url, options = {}) {
+    const cookie = this.cookies();
     const headers = { ...options.headers, "accept-language": "en", ...(cookie && { cookie }) };
     const answer = await fetch(url, { ...options, headers, redirect: "manual" });
     for (const line of answer.headers.getSetCookie()) {
@@ -98,12 +104,12 @@ export class Browser {
    */
   async visit(address, decision = "allow") {
     let url = new URL(address);
-    let answer = await this.#fetch(url);
+    let answer = await this.fetch(url);
     for (let step = 0; step < 12; step += 1) {
       if ([302, 303, 307].includes(answer.status)) {
         url = new URL(answer.headers.get("location"), url);
         if (url.href.startsWith(redirectUri)) return url;
-        answer = await this.#fetch(url);
+        answer = await this.fetch(url);
         continue;
       }
       const page = await answer.text();
@@ -118,7 +124,7 @@ export class Browser {
       if (!form) return null;
       const from = url;
       url = new URL(form.action || url, url);
-      answer = await this.#fetch(url, {
+      answer = await this.fetch(url, {
         method: "POST",
         headers: { origin: from.origin, referer: from.href },
         body: this.#fill(form, decision),
