@@ -327,7 +327,10 @@ impl Drive {
             now: self.now(),
             address: Origin::operator().address(),
         };
-        self.0.db.write(args, |tx, a| Box::pin(set_password_tx(tx, a))).await
+        let done = self.0.db.write(args, |tx, a| Box::pin(set_password_tx(tx, a))).await;
+        // Programs that signed in by the old one are out.
+        self.access_ended(Some(user));
+        done
     }
 }
 

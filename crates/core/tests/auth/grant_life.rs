@@ -1,11 +1,9 @@
 //! A grant's life: for how long it holds, what dies with it, and how others hear of it.
 
-use std::time::Duration;
-
 use hmac::{Hmac, KeyInit, Mac};
 use pantry_core::{
     Drive, Error,
-    auth::{Consent, DeviceAddress, DeviceRequest, NewApp, OAuthCode, OAuthError, Term, TokenAnswer},
+    auth::{AddedApp, Consent, DeviceAddress, DeviceRequest, NewApp, OAuthCode, OAuthError, Term, TokenAnswer},
     downloads::Link,
     files::{FolderRef, OnConflict},
     uploads::{Declared, Precreated},
@@ -222,7 +220,7 @@ fn declared(name: &str, size: i64) -> Declared {
 }
 
 /// An upload that waits for its part, and a link to a file, both of the app's.
-async fn upload_and_link(w: &World, pair: &TokenAnswer) -> (String, Link) {
+pub(super) async fn upload_and_link(w: &World, pair: &TokenAnswer) -> (String, Link) {
     let actor = w
         .drive
         .authenticate(pair.access_token.expose())
@@ -243,7 +241,7 @@ async fn upload_and_link(w: &World, pair: &TokenAnswer) -> (String, Link) {
     (upload_id, link)
 }
 
-async fn open(drive: &Drive, link: &Link) -> Result<(), Error> {
+pub(super) async fn open(drive: &Drive, link: &Link) -> Result<(), Error> {
     let (claim, signature) = link.path.trim_start_matches("/d/").split_once("?sig=").expect("signed");
     drive.open_link(claim, signature).await.map(drop)
 }
@@ -286,68 +284,88 @@ fn signature(secret: &str, appkey: &str, time: &str) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-async fn a_program_signed_in_by_password_is_put_out_with_its_links_and_forms(w: World) {
-    let program = NewApp {
-        weipan: true,
-        ..app("Mirror")
-    };
-    let app = w.drive.add_app(program).await.expect("an app");
-    let secret = app.client_secret.as_ref().expect("a secret").expose();
-    let time = w.drive.now().to_string();
-    let signed = signature(secret, &app.client_id, &time);
-    let asked = weipan::Asked {
-        account: "alice",
-        password: PASSWORD,
-        appkey: &app.client_id,
-        time: &time,
-        signature: &signed,
-    };
-    let sign_in = async || {
+/// A program that signs in by Alice's password, and what it has: a token, a link to a file, a form that uploads.
+pub(super) struct Program {
+    pub(super) app: AddedApp,
+    token: String,
+    link: Link,
+    form: weipan::PostTicket,
+}
+
+impl Program {
+    pub(super) async fn new(w: &World, name: &str) -> Self {
+        let new = NewApp {
+            weipan: true,
+            ..app(name)
+        };
+        let app = w.drive.add_app(new).await.expect("an app");
+        let token = Self::sign_in(w, &app).await;
+        let caller = w.drive.weipan_authenticate(&token, &here()).await.expect("opens");
+        let actor = caller.actor(None);
+        let mut empty = declared(&format!("{name}.txt"), 0);
+        empty.md5 = NOTHING.parse().expect("MD5 of nothing");
+        let made = w.drive.precreate(&actor, FolderRef::Path(None), empty).await;
+        let Precreated::Instant(file) = made.expect("made") else {
+            panic!("an empty file is instant");
+        };
+        let link = w.drive.link(&actor, NodeId(file.id.0), None).await.expect("a link");
+        let form = w.drive.weipan_sign_post(&caller);
+        Self { app, token, link, form }
+    }
+
+    async fn sign_in(w: &World, app: &AddedApp) -> String {
+        let secret = app.client_secret.as_ref().expect("a secret").expose();
+        let time = w.drive.now().to_string();
+        let signed = signature(secret, &app.client_id, &time);
+        let asked = weipan::Asked {
+            account: "alice",
+            password: PASSWORD,
+            appkey: &app.client_id,
+            time: &time,
+            signature: &signed,
+        };
         let app = w.drive.weipan_app(asked, &here()).await.expect("signed");
-        let got = w
-            .drive
-            .weipan_login(&app, "alice", PASSWORD, &here())
-            .await
-            .expect("signed in");
-        got.token.into_exposed()
-    };
-    let token = sign_in().await;
-    let caller = w.drive.weipan_authenticate(&token, &here()).await.expect("opens");
-    let actor = caller.actor(None);
-    let mut empty = declared("empty.txt", 0);
-    empty.md5 = NOTHING.parse().expect("MD5 of nothing");
-    let Precreated::Instant(file) = w
-        .drive
-        .precreate(&actor, FolderRef::Path(None), empty)
-        .await
-        .expect("made")
-    else {
-        panic!("an empty file is instant");
-    };
-    let link = w.drive.link(&actor, NodeId(file.id.0), None).await.expect("a link");
-    let form = w.drive.weipan_sign_post(&caller);
-    let receive = async || {
-        let begun = w
-            .drive
+        let got = w.drive.weipan_login(&app, "alice", PASSWORD, &here()).await;
+        got.expect("signed in").token.into_exposed()
+    }
+
+    /// Whether its token opens a node.
+    pub(super) async fn opens(&self, drive: &Drive) -> bool {
+        match drive.weipan_authenticate(&self.token, &here()).await {
+            Ok(_) => true,
+            Err(Error::Unauthorized) => false,
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    /// Whether its link and its form serve: both or none.
+    pub(super) async fn serves(&self, drive: &Drive) -> bool {
+        let form = &self.form;
+        let sent = drive
             .weipan_receive_post(&form.key, &form.policy, &form.signature, 0)
             .await;
-        begun.map(drop)
-    };
-    assert!(open(&w.drive, &link).await.is_ok() && receive().await.is_ok());
+        match (open(drive, &self.link).await, sent.map(drop)) {
+            (Ok(()), Ok(())) => true,
+            (Err(Error::Forbidden(_)), Err(weipan::Refused::NoPost)) => false,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn a_program_signed_in_by_password_is_put_out_with_its_links_and_forms(w: World) {
+    let mut program = Program::new(&w, "Mirror").await;
+    assert!(program.opens(&w.drive).await && program.serves(&w.drive).await);
     w.drive
-        .revoke_grant(&w.alice, &app.client_id, &here())
+        .revoke_grant(&w.alice, &program.app.client_id, &here())
         .await
         .expect("the person sees it and takes it back");
     // The clock stood still.
-    let now = w.drive.weipan_authenticate(&token, &here()).await;
-    assert!(matches!(now, Err(Error::Unauthorized)));
-    assert!(matches!(open(&w.drive, &link).await, Err(Error::Forbidden(_))));
-    assert!(matches!(receive().await, Err(weipan::Refused::NoPost)));
+    assert!(!program.opens(&w.drive).await && !program.serves(&w.drive).await);
     // Signing in anew brings nothing of it back.
-    let new = sign_in().await;
-    assert!(w.drive.weipan_authenticate(&new, &here()).await.is_ok());
-    assert!(w.drive.weipan_authenticate(&token, &here()).await.is_err());
-    assert!(open(&w.drive, &link).await.is_err() && receive().await.is_err());
+    let new = Program::sign_in(&w, &program.app).await;
+    assert!(!program.opens(&w.drive).await && !program.serves(&w.drive).await);
+    program.token = new;
+    assert!(program.opens(&w.drive).await);
 }
 
 async fn bad_tokens_are_limited_by_address_and_good_ones_are_not(w: World) {
@@ -439,76 +457,4 @@ async fn an_app_takes_only_so_many_waiting_devices_from_an_address(w: World) {
     assert!(start(&home).await.is_err());
     w.clock.advance(600);
     assert!(start(&home).await.is_ok(), "those before are dead");
-}
-
-/// Waits for what the line brings: the clock of the drives stands still, so nothing ends by age.
-async fn soon(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    for _ in 0..200 {
-        if done().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{what}: not within a second");
-}
-
-async fn kill_lines(w: &World) {
-    let url = w.postgres_url();
-    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
-        AND pid <> pg_backend_pid() AND (query LIKE 'LISTEN%' OR query LIKE '%pg_backend_pid()%' \
-        OR query LIKE '%pg_notify%')";
-    let psql = std::env::var("PANTRY_TEST_PSQL").unwrap_or_else(|_| "psql".into());
-    let done = tokio::process::Command::new(psql)
-        .args(["--no-psqlrc", "--quiet", "--command", sql, url])
-        .output()
-        .await
-        .expect("psql ran");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_on_one_node_ends_everything_on_the_other_at_once() {
-    let w = World::postgres().await;
-    let other = w.another_node().await;
-    let (pair, kept) = (w.pair().await, w.pair().await);
-    let (upload, link) = upload_and_link(&w, &pair).await;
-    let opens = async |drive: &Drive, pair: &TokenAnswer| drive.authenticate(pair.access_token.expose()).await.is_ok();
-    for _ in 0..3 {
-        assert!(opens(&w.drive, &pair).await && opens(&other, &pair).await && opens(&other, &kept).await);
-    }
-    soon("the other node listens", async || other.hears_of_endings()).await;
-    assert!(opens(&other, &pair).await);
-    w.drive
-        .revoke_grant(&w.alice, &w.app.client_id, &here())
-        .await
-        .expect("revoked");
-    assert!(!opens(&w.drive, &pair).await, "here at once");
-    soon("there", async || !opens(&other, &pair).await).await;
-    assert!(open(&other, &link).await.is_err());
-    assert!(other.upload_progress(&upload).await.is_err());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_lost_its_line_trusts_nothing_that_it_kept() {
-    let w = World::postgres().await;
-    let other = w.another_node().await;
-    let opens = async |drive: &Drive, pair: &TokenAnswer| drive.authenticate(pair.access_token.expose()).await.is_ok();
-    for round in 0..3 {
-        let pair = w.pair().await;
-        assert!(opens(&other, &pair).await);
-        soon("the other node listens", async || other.hears_of_endings()).await;
-        assert!(opens(&other, &pair).await);
-        kill_lines(&w).await;
-        soon("it knows that it is deaf, or listens anew", async || {
-            // Reads through meanwhile, and is right.
-            opens(&other, &pair).await
-        })
-        .await;
-        w.drive
-            .revoke_grant(&w.alice, &w.app.client_id, &here())
-            .await
-            .expect("revoked");
-        soon("deaf or not, it is right", async || !opens(&other, &pair).await).await;
-        assert!(!opens(&other, &pair).await, "round {round}");
-    }
 }

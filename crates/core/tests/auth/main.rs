@@ -26,6 +26,7 @@ mod codes;
 mod devices;
 mod grant_life;
 mod model;
+mod nodes;
 mod oidc;
 mod people;
 mod refresh;

@@ -274,7 +274,13 @@ impl Drive {
                     new,
                     act,
                 };
-                if self.0.db.write(args, |tx, a| Box::pin(confirm_tx(tx, a))).await? {
+                let is_new = args.new.is_some();
+                let done = self.0.db.write(args, |tx, a| Box::pin(confirm_tx(tx, a))).await;
+                if is_new {
+                    // Programs that signed in by the old one are out.
+                    self.access_ended(Some(session.user));
+                }
+                if done? {
                     return Ok(());
                 }
                 session.user
@@ -361,7 +367,9 @@ impl Drive {
             begin,
             act: Act::own(self, "password_changed", origin),
         };
-        let done = self.0.db.write(args, |tx, a| Box::pin(use_link_tx(tx, a))).await?;
-        Ok(done.then(|| self.signed_in(cookie, user)))
+        let done = self.0.db.write(args, |tx, a| Box::pin(use_link_tx(tx, a))).await;
+        // Programs that signed in by the old one are out.
+        self.access_ended(Some(user));
+        Ok(done?.then(|| self.signed_in(cookie, user)))
     }
 }
