@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Actor, Error, Reach,
     access::{self, Place},
-    shares,
+    shares::Leave,
 };
 
 /// By what right an archive is made.
@@ -101,11 +101,14 @@ impl Of {
             }
             Self::Share { user, share, epoch } => {
                 let ended = || Error::Forbidden("the share that gave this link has ended".into());
+                let leave = Leave {
+                    owner: user,
+                    share,
+                    epoch,
+                };
+                leave.stands(tx, now).await?.ok_or_else(ended)?;
                 let owner = access::outlived(tx, user, GrantId(0), 0, now).await?;
                 let owner = owner.ok_or_else(ended)?;
-                if !share_stands(tx, user, share, epoch, now).await? {
-                    return Err(ended());
-                }
                 Ok(Gate {
                     root: owner.root_id,
                     to: To::Items(share_rows::items(tx, user, share).await?),
@@ -113,11 +116,6 @@ impl Of {
             }
         }
     }
-}
-
-/// Whether a share still gives out what it gave in this epoch.
-async fn share_stands(tx: &mut Tx<'_>, user: UserId, share: ShareId, _epoch: i64, now: i64) -> Result<bool, Error> {
-    shares::serves(tx, user, share, now).await
 }
 
 impl Gate {

@@ -16,6 +16,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// The place after a change, for whoever sees this root.
+    pub(crate) fn at(root: NodeId, seq: i64) -> Self {
+        Self { root, seq }
+    }
+
     /// Reads the text of one.
     ///
     /// # Errors

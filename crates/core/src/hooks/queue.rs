@@ -4,7 +4,6 @@
 //! Every step holds the row of the app's webhook, so that steps of one app come one after the other in whichever process,
 //! and those of two apps side by side.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use pantry_db::{
     Outcome, Tx, app_states, apps, audit,
     deliveries::{self, Claimed, DeliveryState, Ended, Named, NewDelivery},
@@ -14,7 +13,7 @@ use pantry_db::{
 use pantry_types::{Random, SecretText, random};
 
 use super::{Body, BodyUser, Message, Sent, Target, backoff::Next, sign};
-use crate::{Actor, Drive, Error, Reach, auth::seal};
+use crate::{Actor, Drive, Error, Reach, auth::seal, changes::Cursor};
 
 /// People of one delivery, at most.
 const PEOPLE: i64 = 500;
@@ -171,7 +170,7 @@ fn cursor(app: &Actor, named: &Named) -> String {
         Reach::All => named.root,
         Reach::Sandbox | Reach::None => named.sandbox,
     };
-    URL_SAFE_NO_PAD.encode(format!("{root}/{}", named.seq))
+    Cursor::at(root, named.seq).to_string()
 }
 
 struct End {

@@ -5,13 +5,13 @@ use pantry_db::{
     nodes::{self, After, Kind, Line, Node},
     shares as rows,
 };
-use pantry_types::{DrivePath, NodeId, limits};
+use pantry_types::{DrivePath, Name, NodeId, limits};
 
-use super::{Door, Leave, Shows, Visit, door::order, door::shared_item};
+use super::{Closed, Door, Leave, Shows, Visit, door::order, door::shared_item};
 use crate::{
-    Drive, Error, Keys,
+    Drive, Error, Keys, archive,
     downloads::Link,
-    files::{FolderRef, Listing, Page, make_cursor, page_of, parse_cursor},
+    files::{FolderRef, Listing, Page, Selection, make_cursor, page_of, parse_cursor},
     item::Item,
 };
 
@@ -58,6 +58,69 @@ impl Drive {
     }
 }
 
+impl Drive {
+    /// A link to an archive of what a share shows, or of some of it. It counts as one download.
+    ///
+    /// # Errors
+    /// Those of the door; those of an archive.
+    pub async fn share_archive(
+        &self,
+        visit: &Visit,
+        what: Selection,
+        name: Option<Name>,
+    ) -> Result<archive::Link, Error> {
+        let args = (visit.clone(), self.keys().clone(), self.now(), what);
+        let found = self
+            .db()
+            .read(args, |tx, (visit, keys, now, what)| {
+                Box::pin(async move { chosen(tx, keys, visit, *now, what).await })
+            })
+            .await;
+        let (leave, what) = self.at_door(visit, found)?;
+        let of = archive::Of::Share {
+            user: leave.owner,
+            share: leave.share,
+            epoch: leave.epoch,
+        };
+        let link = self.archive_of(of, what, name).await?;
+        let counted = self
+            .db()
+            .write(leave, |tx, leave| {
+                Box::pin(async move {
+                    let counted = rows::downloaded(tx, leave.owner, leave.share).await;
+                    counted.map_err(Error::from).into()
+                })
+            })
+            .await?;
+        if counted {
+            Ok(link)
+        } else {
+            Err(Error::ShareClosed(Closed::UsedUp))
+        }
+    }
+}
+
+/// What was chosen of a share, or all of it.
+async fn chosen(
+    tx: &mut Tx<'_>,
+    keys: &Keys,
+    visit: &Visit,
+    now: i64,
+    what: &Selection,
+) -> Result<(Leave, Selection), Error> {
+    let door = Door::enter_to_see(tx, keys, visit, now).await?;
+    let mut what = what.clone();
+    if what.is_empty() {
+        for node in door.nodes(tx).await? {
+            match node.kind {
+                Kind::File => what.files.push(node.id),
+                Kind::Folder => what.folders.push(node.id),
+            }
+        }
+    }
+    Ok((Leave::of(&door.share), what))
+}
+
 async fn download(
     tx: &mut Tx<'_>,
     keys: &Keys,
@@ -77,7 +140,7 @@ async fn download(
     }
     // Counted where the limit is looked at: of many at once, only so many pass.
     if !rows::downloaded(tx, door.share.user, door.share.id).await? {
-        return Err(Error::ShareClosed(super::Closed::UsedUp));
+        return Err(Error::ShareClosed(Closed::UsedUp));
     }
     Ok((Leave::of(&door.share), line.node))
 }

@@ -52,8 +52,9 @@ pub fn routes() -> Router<AppState> {
         .route("/v1/share/cancel", post(share::cancel))
         .route("/v1/share/{code}", get(share::visit::show))
         .route("/v1/share/{code}/verify", post(share::visit::verify))
-        .route("/v1/share/{code}/files", get(share::visit::files))
+        .route("/v1/share/{code}/files", get(share::visit::list))
         .route("/v1/share/{code}/download", get(share::visit::download))
+        .route("/v1/share/{code}/archive", post(share::visit::archive))
         .route("/v1/share/{code}/transfer", post(share::visit::transfer))
         .route("/v1/share/{code}/upload/precreate", post(share::visit::precreate))
 }

@@ -31,6 +31,7 @@ pub fn routes() -> Router<AppState> {
         .route("/user/apps", get(apps::show).post(apps::end))
         .route("/s/{code}", get(share::show).post(share::enter))
         .route("/s/{code}/download", get(share::download))
+        .route("/s/{code}/archive", get(share::archive))
         .route("/s/{code}/drop", post(share::receive))
         .route("/assets/{file}", get(assets::file))
         .nest("/web/v1", api::shaped(api_routes()))

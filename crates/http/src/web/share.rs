@@ -8,7 +8,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, header::CONTENT_SECURITY_POLICY};
 use pantry_core::{
     Drive, Error, Kind,
-    files::{FolderRef, Page},
+    files::{FolderRef, Page, Selection},
     shares::{Closed, Details, Look, Shows, Visit},
 };
 use pantry_types::{NodeId, limits::CONTENT_BYTES};
@@ -128,6 +128,24 @@ pub async fn download(
     }
 }
 
+/// `GET /s/{code}/archive`
+pub async fn archive(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(code): Path<String>,
+    query: Params,
+) -> Result<Response, Failure> {
+    let what = Selection {
+        files: Vec::new(),
+        folders: query.ids("folder")?,
+    };
+    match state.drive().share_archive(&visit(&visitor, &code), what, None).await {
+        Ok(link) => Ok(visitor.see_other(&format!("{}{}", state.download_url(), link.path))),
+        Err(Error::TicketRequired) => Ok(visitor.see_other(&home(&code))),
+        Err(e) => refused(&visitor, e),
+    }
+}
+
 fn ask(visitor: &Visitor, code: &str, owner: &str, problem: Option<PasswordProblem>) -> Response {
     let csrf = visitor.anonymous_csrf();
     let home = home(code);
@@ -237,6 +255,10 @@ async fn folder(
         .next_cursor
         .as_ref()
         .map(|cursor| format!("{home}?folder={id}&cursor={}", encoded(cursor.as_bytes())));
+    let all = match id.0 {
+        0 => format!("{home}/archive"),
+        id => format!("{home}/archive?folder={id}"),
+    };
     let is_top = id.0 == 0 || (details.shows == Shows::Folder && details.items.iter().any(|item| item.id == id));
     let here = listed.folder.as_ref();
     let view = FolderView {
@@ -246,7 +268,7 @@ async fn folder(
         counts: here.map(|folder| (folder.folder_count, folder.file_count)),
         up: (!is_top).then_some(home.as_str()),
         next: next.as_deref(),
-        all: None,
+        all: Some(&all),
     };
     let csrf = visitor.csrf();
     let frame = visitor.frame(&visitor.path_and_query, &csrf);

@@ -26,6 +26,8 @@ fn addresses(code: &str, file: i64) -> Vec<(&'static str, String)> {
         ("GET", format!("{code}/files")),
         ("GET", format!("{code}/files?path=/Trip")),
         ("GET", format!("{code}/download?file_id={file}")),
+        ("POST", format!("{code}/archive")),
+        ("POST", format!("{code}/archive?file_ids={file}")),
         ("POST", format!("{code}/transfer")),
         ("POST", format!("{code}/transfer?file_ids={file}")),
     ]
@@ -168,6 +170,8 @@ async fn ids_outside_of_the_share_do_not_exist(engine: Engine) {
             "to the byte like one that does not exist"
         );
         let form = format!("file_ids={id}");
+        let refused = s.server.post(&format!("/v1/share/{code}/archive"), &form).await;
+        assert_eq!(refused.error(), (404, "not_found".into()));
         let refused = bob.post(&format!("/v1/share/{code}/transfer"), &form).await;
         assert_eq!(refused.error(), (404, "not_found".into()));
     }

@@ -12,6 +12,7 @@ both_engines!(
     several_items_stand_side_by_side,
     a_large_folder_is_paged,
     downloads_are_counted_and_links_end_with_the_share,
+    an_archive_holds_what_the_share_shows,
     the_page_asks_for_the_password_and_shows_folders,
 );
 
@@ -226,6 +227,42 @@ async fn downloads_are_counted_and_links_end_with_the_share(engine: Engine) {
         .await
         .data();
     assert_eq!(s.server.get(&link).await.status, 403);
+}
+
+async fn an_archive_holds_what_the_share_shows(engine: Engine) {
+    let s = Sharing::new(engine).await;
+    let tree = s.tree().await;
+    let form = format!("folder_ids={}&file_ids={}&max_downloads=3", tree.below, tree.one);
+    let made = s.share(&form).await;
+    let (id, code) = (made["share_id"].clone(), text(&made["code"]));
+    let archive = async |form: &str| s.server.post(&format!("/v1/share/{code}/archive"), form).await;
+    let given = archive("name=Days").await.data();
+    let link = text(&given["url"]);
+    let got = s.server.get(&link).await;
+    assert!(
+        got.header("content-disposition")
+            .is_some_and(|d| d.contains("Days.zip"))
+    );
+    let zip = String::from_utf8_lossy(&got.body).into_owned();
+    for (words, there) in [
+        ("Day 1/two.txt", true),
+        ("one.txt", true),
+        ("two two", true),
+        ("secret", false),
+    ] {
+        assert_eq!(zip.contains(words), there, "{words}");
+    }
+    assert_eq!(archive(&format!("file_ids={}", tree.outside)).await.error().0, 404);
+    let part = archive(&format!("file_ids={}", tree.two)).await.data();
+    let got = s.server.get(&text(&part["url"])).await;
+    assert!(!String::from_utf8_lossy(&got.body).contains("one.txt"));
+    archive("").await.data();
+    assert_eq!(archive("").await.error(), (404, "share_used_up".into()));
+    s.token
+        .post("/v1/share/update", &format!("share_id={id}&password=x"))
+        .await
+        .data();
+    assert_eq!(s.server.get(&link).await.status, 403, "it dies with the password");
 }
 
 async fn the_page_asks_for_the_password_and_shows_folders(engine: Engine) {

@@ -1,7 +1,7 @@
 //! `/v1/share/{code}*`: what others do with a share, most of it without a token.
 
 use axum::extract::State;
-use pantry_api::{DownloadLink, Listing, Precreated, ShareDetails, ShareInfo, ShareTicket, Transferred};
+use pantry_api::{ArchiveLink, DownloadLink, Listing, Precreated, ShareDetails, ShareInfo, ShareTicket, Transferred};
 use pantry_core::{
     Error, Kind,
     files::{FolderRef, OnConflict},
@@ -15,7 +15,12 @@ use crate::{
     envelope::{Answer, Reply},
     params,
     state::AppState,
-    v1::{args, bearer::Bearer, files::upload, show},
+    v1::{
+        args,
+        bearer::Bearer,
+        files::{self, upload},
+        show,
+    },
 };
 
 /// `GET /v1/share/{code}`
@@ -62,7 +67,7 @@ fn folder(params: &Params) -> Result<FolderRef, Error> {
 }
 
 /// `GET /v1/share/{code}/files`
-pub async fn files(State(state): State<AppState>, guest: Guest, params: Params) -> Reply<Listing> {
+pub async fn list(State(state): State<AppState>, guest: Guest, params: Params) -> Reply<Listing> {
     let (page, limit) = (args::page(&params)?, args::limit(&params)?);
     let folder = folder(&params)?;
     let found = state
@@ -100,6 +105,16 @@ pub async fn download(State(state): State<AppState>, guest: Guest, params: Param
         name: link.name,
         size: link.size,
         md5: link.md5.to_string(),
+    }))
+}
+
+/// `POST /v1/share/{code}/archive`
+pub async fn archive(State(state): State<AppState>, guest: Guest, params: Params) -> Reply<ArchiveLink> {
+    let (what, name) = (args::selection(&params)?, files::archive::name(&params)?);
+    let link = state.drive().share_archive(&guest.visit(&params)?, what, name).await?;
+    Ok(Answer(ArchiveLink {
+        url: format!("{}{}", state.download_url(), link.path),
+        expires_in: link.expires_in,
     }))
 }
 
