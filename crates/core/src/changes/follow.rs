@@ -55,12 +55,7 @@ impl Follower {
         self.at
     }
 
-    /// Whether there is something to read already.
-    pub fn is_behind(&self) -> bool {
-        self.has_more || self.watched.is_beyond(self.seen)
-    }
-
-    /// Waits until there is something to read. `false`: the drive is stopping. May be dropped and asked again at any time.
+    /// Waits until there is something to read, if there is nothing yet. `false`: the drive is stopping. May be dropped and asked again at any time.
     pub async fn news(&mut self) -> bool {
         self.has_more || self.watched.beyond(self.seen).await
     }

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use pantry_db::users;
@@ -50,11 +50,6 @@ impl State {
 pub struct Watched(watch::Receiver<i64>);
 
 impl Watched {
-    /// Whether a later change than this is known.
-    pub fn is_beyond(&self, seq: i64) -> bool {
-        *self.0.borrow() > seq
-    }
-
     /// Waits for a later change than this. `false`: the drive is stopping, and there will be no news. May be dropped and
     /// asked again at any time.
     pub async fn beyond(&mut self, seq: i64) -> bool {
@@ -135,9 +130,9 @@ impl Drive {
 async fn look(drive: Weak<Inner>, mut commits: watch::Receiver<u64>) {
     let mut blind = false;
     loop {
-        let began = Instant::now();
-        {
+        let took = {
             let Some(drive) = drive.upgrade() else { return };
+            let began = drive.clock.now_ms();
             let wanted = {
                 let mut state = lock(&drive.watch.state);
                 let wanted = state.wanted();
@@ -175,8 +170,9 @@ async fn look(drive: Weak<Inner>, mut commits: watch::Receiver<u64>) {
                 }
                 Err(_) => {}
             }
-        }
-        let rest = (began.elapsed() * REST_PER_LOOK).clamp(REST, EVERY);
+            Duration::from_millis(drive.clock.now_ms().saturating_sub(began).unsigned_abs())
+        };
+        let rest = took.saturating_mul(REST_PER_LOOK).clamp(REST, EVERY);
         tokio::time::sleep(rest).await;
         // A sender that is gone is a drive that is closed: the next look ends this.
         let _ = tokio::time::timeout(EVERY - rest, commits.changed()).await;
