@@ -21,7 +21,7 @@ use pantry_core::{
 };
 use pantry_types::SecretText;
 use serde::Serialize;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
     Params,
@@ -58,22 +58,20 @@ pub async fn stream(
     let from = from(&headers, &params)?;
     let drive = state.drive().clone();
     let (follower, first) = drive.follow(&lasting.caller.actor(), from, PAGE).await?;
-    let heartbeat = Duration::from_secs(drive.settings().changes.heartbeat_seconds.max(1));
-    let now = Instant::now();
+    let heartbeat = drive.settings().changes.heartbeat_seconds.max(1);
     let mut tail = Tail {
         drive,
         token: lasting.token,
         first: None,
         told: from,
         follower,
-        heartbeat,
-        check_at: now + CHECK_EVERY,
-        beat_at: now + heartbeat,
+        check: every(CHECK_EVERY),
+        beat: every(Duration::from_secs(heartbeat)),
     };
     // At once, so that the client sees that it is open, and knows where to go on before anything has happened.
     let opening = match from {
         Some(_) => ":\n\n".to_owned(),
-        None => tail.beat(),
+        None => tail.sign_of_life(),
     };
     tail.first = Some(opening + &tail.tell(first));
     let events = stream::unfold(tail, async |mut tail| {
@@ -81,6 +79,14 @@ pub async fn stream(
         Some((Ok::<_, Infallible>(Bytes::from(text)), tail))
     });
     Ok((HEADERS, Body::from_stream(events)).into_response())
+}
+
+/// Ticks for the first time after one period.
+fn every(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.reset();
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 /// Where to go on. The header is what a client that lost the stream had last; the URL is where it began.
@@ -101,9 +107,8 @@ struct Tail {
     /// The cursor that the client had last.
     told: Option<Cursor>,
     follower: Follower,
-    heartbeat: Duration,
-    check_at: Instant,
-    beat_at: Instant,
+    check: Interval,
+    beat: Interval,
 }
 
 impl Tail {
@@ -112,38 +117,29 @@ impl Tail {
         if let Some(text) = self.first.take() {
             return Some(text);
         }
-        loop {
-            let now = Instant::now();
-            if self.follower.has_stopped() {
-                return None;
-            }
-            if now >= self.check_at {
-                self.drive.authenticate(self.token.expose()).await.ok()?;
-                self.check_at = now + CHECK_EVERY;
-            }
-            if now >= self.beat_at {
-                self.beat_at = now + self.heartbeat;
-                return Some(self.beat());
-            }
-            if self.follower.is_behind() {
-                let page = self.follower.read(PAGE).await;
-                let text = self.tell(page.map_err(|e| Failure::from(e).log()).ok()?);
-                if !text.is_empty() {
-                    return Some(text);
+        while !self.follower.has_stopped() {
+            tokio::select! {
+                biased;
+                _ = self.check.tick() => {
+                    self.drive.authenticate(self.token.expose()).await.ok()?;
                 }
-            } else {
-                let until = self.check_at.min(self.beat_at);
-                tokio::select! {
-                    goes_on = self.follower.news() => goes_on.then_some(())?,
-                    () = sleep_until(until) => {}
+                _ = self.beat.tick() => return Some(self.sign_of_life()),
+                goes_on = self.follower.news() => {
+                    goes_on.then_some(())?;
+                    let page = self.follower.read(PAGE).await;
+                    let text = self.tell(page.map_err(|e| Failure::from(e).log()).ok()?);
+                    if !text.is_empty() {
+                        return Some(text);
+                    }
                 }
             }
         }
+        None
     }
 
     /// A sign of life, and where to go on if that has moved without an event: a block with an id alone is none (HTML
     /// standard, section 9.2.6).
-    fn beat(&mut self) -> String {
+    fn sign_of_life(&mut self) -> String {
         let at = self.follower.cursor();
         match self.told.replace(at) {
             Some(told) if told == at => ":\n\n".to_owned(),
