@@ -5,11 +5,9 @@ use pantry_core::{
     Actor, Error,
     archive::{Archive, Link, Of},
     files::{OnConflict, Selection},
+    shares::{NewShare, ShareChange},
 };
-use pantry_db::{
-    archives, blobs, grants, nodes,
-    shares::{self, Share, Shows},
-};
+use pantry_db::{archives, blobs, grants, nodes, shares};
 use pantry_types::{NodeId, ShareId, UserId, limits};
 
 use crate::{
@@ -208,35 +206,17 @@ async fn a_right_that_ends_breaks_the_archive_off(on: On) {
 }
 
 async fn share(b: &Home, user: UserId, node: NodeId) -> ShareId {
-    let args = (user, node, b.drive.now());
-    let made = b.drive.db().write(args, |tx, (user, node, now)| {
-        Box::pin(async move {
-            let made: Result<ShareId, pantry_db::DbError> = async {
-                let id = ShareId(pantry_db::dialect::next_id(tx).await?);
-                let share = Share {
-                    user: *user,
-                    id,
-                    code: "ABCDEFGHJK".into(),
-                    shows: Shows::Folder,
-                    client_id: String::new(),
-                    password_hash: String::new(),
-                    expires_at: 0,
-                    max_downloads: 0,
-                    downloads: 0,
-                    views: 0,
-                    saves: 0,
-                    allow_save: true,
-                    cancelled: false,
-                    created_at: *now,
-                };
-                shares::insert(tx, &share, &[*node]).await?;
-                Ok(id)
-            }
-            .await;
-            made.into()
-        })
-    });
-    made.await.expect("shared")
+    let what = Selection {
+        files: Vec::new(),
+        folders: vec![node],
+    };
+    let like = ShareChange {
+        what: Some(what),
+        ..ShareChange::default()
+    };
+    let new = NewShare { like, drop: false };
+    let made = b.drive.create_share(&Actor::person(user), new).await;
+    made.expect("shared").id
 }
 
 async fn what_leaves_the_apps_folder_leaves_the_archive(on: On) {
