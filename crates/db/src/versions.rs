@@ -112,8 +112,10 @@ pub async fn remove_of(tx: &mut Tx<'_>, user: UserId, nodes: &[NodeId], now: i64
     let list: IdList = nodes.iter().map(|n| n.0).collect();
     let sql = dialect::sql(
         tx.engine(),
-        "INSERT INTO blob_suspects (hash, id, at) SELECT blob_hash, id, CAST($3 AS BIGINT) FROM versions \
-         WHERE user_id = $1 AND size > 0 AND node_id IN (SELECT value FROM json_each($2)) ON CONFLICT DO NOTHING",
+        // From the list to the rows: the other way round it would read all versions of the person.
+        "INSERT INTO blob_suspects (hash, id, at) SELECT v.blob_hash, v.id, CAST($3 AS BIGINT) \
+         FROM json_each($2) n CROSS JOIN versions v \
+         WHERE v.user_id = $1 AND v.node_id = n.value AND v.size > 0 ON CONFLICT DO NOTHING",
         "INSERT INTO blob_suspects (hash, id, at) SELECT blob_hash, id, CAST($3 AS BIGINT) FROM versions \
          WHERE user_id = $1 AND size > 0 AND node_id = ANY($2) ON CONFLICT DO NOTHING",
     );
