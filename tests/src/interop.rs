@@ -102,13 +102,13 @@ fn carry(request: HttpRequest) -> Answer {
 }
 
 /// A person at a browser, who signs in and says yes to everything.
-struct Browser {
+pub struct Browser {
     client: reqwest::Client,
     cookies: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Browser {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build();
@@ -129,6 +129,8 @@ impl Browser {
             .send()
             .await
             .expect("an answer");
+        // The body is read by whoever asked.
+        pantry_testkit::secrets::met(answer.headers(), b"");
         for line in answer.headers().get_all("set-cookie") {
             let pair = line.to_str().expect("ASCII").split(';').next().unwrap_or_default();
             let (name, value) = pair.split_once('=').expect("a cookie");
@@ -138,6 +140,22 @@ impl Browser {
                 .insert(name.to_owned(), value.to_owned());
         }
         answer
+    }
+
+    /// Signs in and takes back what every app was allowed, on the page for it. When that was answered.
+    pub async fn take_everything_back(self, server: &str) -> std::time::Instant {
+        self.visit(&format!("{server}/login?next=/user/apps")).await;
+        let page = self.send(self.client.get(format!("{server}/user/apps"))).await;
+        let page = page.text().await.expect("a page");
+        let csrf = page
+            .split("name=\"csrf\" value=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        let form = [("csrf", csrf.expect("a form")), ("grant", "all")];
+        let post = self.client.post(format!("{server}/user/apps")).header("origin", server);
+        let answer = self.send(post.form(&form)).await;
+        assert_eq!(answer.status(), 303);
+        std::time::Instant::now()
     }
 
     /// Goes to an address and answers what the pages ask, until the app is called back or nothing more is asked.

@@ -8,7 +8,8 @@ use pantry_testkit::{Engine, Person, both_engines, md5_hex};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use run::{Browser, Run, challenge, sign};
+pub use run::sign;
+use run::{Browser, Run, challenge};
 
 both_engines!(log_leakage);
 

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{place::Place, server::client};
+use crate::{place::Place, secrets, server::client};
 
 /// How long the program may take until it answers.
 const START: Duration = Duration::from_secs(30);
@@ -34,6 +34,7 @@ pub struct ChildServer {
     child: Child,
     address: String,
     place: Option<Place>,
+    log: PathBuf,
 }
 
 impl ChildServer {
@@ -42,13 +43,29 @@ impl ChildServer {
     /// # Panics
     /// It does not answer in time.
     pub async fn start(place: Place) -> Self {
-        let log = std::fs::File::create(place.folder().join("log")).expect("a log");
+        let mut server = Self::run(&place, "log").await;
+        server.place = Some(place);
+        server
+    }
+
+    /// Another process on the place of one that runs.
+    ///
+    /// # Panics
+    /// It does not answer in time.
+    pub async fn beside(other: &Self) -> Self {
+        Self::run(other.place.as_ref().expect("a place"), "log of another").await
+    }
+
+    async fn run(place: &Place, log: &str) -> Self {
+        let log = place.folder().join(log);
+        let writes = std::fs::File::create(&log).expect("a log");
         let mut command = Command::new(pantryd());
         command
-            .args(arguments(&place, &["serve", "--listen", "127.0.0.1:0"]))
+            .args(arguments(place, &["serve", "--listen", "127.0.0.1:0"]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log);
+            .stderr(writes);
+        secrets::talkative(&mut command);
         let mut child = command.spawn().expect("pantryd starts");
         let stdout = child.stdout.take().expect("its output");
         let mut first = String::new();
@@ -62,7 +79,8 @@ impl ChildServer {
         let server = Self {
             child,
             address,
-            place: Some(place),
+            place: None,
+            log,
         };
         server.wait_until_ready().await;
         server
@@ -88,8 +106,7 @@ impl ChildServer {
 
     /// What it logged so far.
     pub fn log(&self) -> String {
-        let place = self.place.as_ref().expect("a place");
-        std::fs::read_to_string(place.folder().join("log")).unwrap_or_default()
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Runs another command of the program beside the server, and reads the JSON that it prints.
@@ -101,7 +118,14 @@ impl ChildServer {
     pub fn kill(mut self) -> Place {
         self.child.kill().expect("killed");
         self.child.wait().expect("ended");
+        self.keep_log();
         self.place.take().expect("a place")
+    }
+
+    /// What it logged outlives its place.
+    fn keep_log(&mut self) {
+        let log = std::mem::take(&mut self.log);
+        secrets::keep_log(&std::fs::read(log).unwrap_or_default());
     }
 
     /// Its process id.
@@ -114,6 +138,7 @@ impl ChildServer {
         let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
         assert!(asked.expect("kill runs").success());
         let status = self.child.wait().expect("ended");
+        self.keep_log();
         (self.place.take().expect("a place"), status.code())
     }
 }
@@ -123,6 +148,7 @@ impl Drop for ChildServer {
         // Ended already unless the test failed or forgot it.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.keep_log();
     }
 }
 
@@ -131,13 +157,20 @@ impl Drop for ChildServer {
 /// # Panics
 /// It fails, or prints something else.
 pub fn command(place: &Place, words: &[&str]) -> Value {
-    let output = Command::new(pantryd()).args(arguments(place, words)).output();
+    let mut command = Command::new(pantryd());
+    secrets::talkative(&mut command);
+    let output = command.args(arguments(place, words)).output();
     let output = output.expect("pantryd runs");
+    secrets::keep_log(&output.stderr);
     let (told, failed) = (
         String::from_utf8_lossy(&output.stdout).into_owned(),
         String::from_utf8_lossy(&output.stderr).into_owned(),
     );
-    serde_json::from_str(&told).unwrap_or_else(|e| panic!("{words:?} printed no JSON ({e}): {told}{failed}"))
+    let told_json = serde_json::from_str(&told);
+    if let Ok(json) = &told_json {
+        secrets::told(json);
+    }
+    told_json.unwrap_or_else(|e| panic!("{words:?} printed no JSON ({e}): {told}{failed}"))
 }
 
 /// The arguments that lead a command to a place.

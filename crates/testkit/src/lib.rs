@@ -8,6 +8,7 @@ mod faulty;
 pub mod pg;
 mod place;
 mod reply;
+pub mod secrets;
 mod server;
 
 pub use actors::{App, Person, Token};

@@ -7,7 +7,10 @@ use pantry_core::{Drive, Settings, check::CheckOptions};
 use pantry_server::open::{self, Purpose};
 use pantry_types::{ManualClock, SeededRandom};
 
-use crate::pg::{self, TestDatabase};
+use crate::{
+    pg::{self, TestDatabase},
+    secrets,
+};
 
 /// What a test's clock shows at first, in Unix seconds.
 pub const NOW: i64 = 1_795_000_000;
@@ -37,6 +40,7 @@ pub struct Place {
 impl Place {
     /// An empty place. `change` is given the settings before anything is opened.
     pub async fn new(engine: Engine, change: impl FnOnce(&mut Settings)) -> Self {
+        secrets::log_here();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut settings = Settings::default();
         settings.server.listen = "127.0.0.1:0".to_owned();

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use crate::secrets;
+
 /// An answer.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -21,6 +23,7 @@ impl Reply {
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.expect("a whole body");
+        secrets::met(&headers, &body);
         Self { status, headers, body }
     }
 

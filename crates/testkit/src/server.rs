@@ -13,6 +13,7 @@ use crate::{
     Engine, Reply,
     actors::{App, Person, Token},
     place::Place,
+    secrets,
 };
 
 /// A server, its place, and a client for it.
@@ -127,6 +128,7 @@ impl TestServer {
             is_admin: false,
             quota,
         };
+        secrets::note("password", Person::PASSWORD);
         let user = self.drive().add_user(new).await.expect("an account");
         Person {
             id: user.id,
@@ -145,6 +147,9 @@ impl TestServer {
             weipan: false,
         };
         let app = self.drive().add_app(new).await.expect("an app");
+        if let Some(secret) = &app.client_secret {
+            secrets::note_client(&app.client_id, secret.expose());
+        }
         App {
             client_id: app.client_id,
             client_secret: app.client_secret.map(|secret| secret.into_exposed()),
@@ -156,6 +161,7 @@ impl TestServer {
     pub async fn token(&self, person: &Person, app: &App, scopes: &str) -> Token {
         let issued = self.drive().issue_token(&person.name, &app.client_id, scopes).await;
         let access = issued.expect("a token").access_token.into_exposed();
+        secrets::note("access_token", &access);
         Token::new(access, self.url(""), self.http.clone())
     }
 
@@ -165,6 +171,7 @@ impl TestServer {
         let signed_in = self.drive().sign_in(&person.name, Person::PASSWORD, &origin, None);
         let signed_in = signed_in.await.expect("signing in works");
         let cookie = signed_in.expect("the password is right").cookie;
+        secrets::note("cookie pantry_session", cookie.expose());
         let session = self.drive().session_of(cookie.expose()).await;
         session.expect("sessions can be read").expect("a session")
     }

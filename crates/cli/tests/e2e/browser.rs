@@ -68,11 +68,11 @@ impl Browser {
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
         let location = response.headers().get("location").and_then(|value| value.to_str().ok());
-        Page {
-            status: response.status().as_u16(),
-            location: location.unwrap_or_default().to_owned(),
-            html: response.text().await.expect("a body"),
-        }
+        let location = location.unwrap_or_default().to_owned();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let html = response.text().await.expect("a body");
+        pantry_testkit::secrets::met(&headers, html.as_bytes());
+        Page { status, location, html }
     }
 
     /// Signs in and approves the device that shows `user_code`, as a person would.

@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use pantry_testkit::secrets;
 use serde_json::Value;
 
 /// The person's password.
@@ -32,15 +33,15 @@ impl Drive {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let gate = Gate::new();
-        let mut child = Command::new(pantry_testkit::pantryd())
+        let mut command = Command::new(pantry_testkit::pantryd());
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.path().join("data"))
             .env("PANTRY_SERVER__UPLOAD_URL", &gate.url)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("pantryd starts");
+            .stdout(Stdio::piped());
+        secrets::log_of(&mut command);
+        let mut child = command.spawn().expect("pantryd starts");
         let mut first = String::new();
         // Kept open: whoever serves may have more to say later.
         let mut output = BufReader::new(child.stdout.take().expect("its output"));
@@ -61,6 +62,7 @@ impl Drive {
             folder,
             _output: output,
         };
+        secrets::note("password", PASSWORD);
         drive.operator(&[
             "user",
             "add",
@@ -83,7 +85,9 @@ impl Drive {
             .arg(self.folder.path().join("data"))
             .output()
             .expect("pantryd runs");
-        json(&output)
+        let told = json(&output);
+        secrets::told(&told);
+        told
     }
 
     /// An access token, as if ada had consented.

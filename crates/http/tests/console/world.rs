@@ -10,7 +10,7 @@ use pantry_core::{
     auth::{NewUser, Origin},
 };
 use pantry_http::{AppState, Peer, router};
-use pantry_testkit::{Engine, Person, TestServer};
+use pantry_testkit::{Engine, Person, TestServer, secrets};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -97,10 +97,12 @@ impl World {
         request.extensions_mut().insert(peer);
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
+        secrets::met(&parts.headers, &bytes);
         Answer {
             status: parts.status,
             headers: parts.headers,
-            bytes: body.collect().await.expect("a body").to_bytes().to_vec(),
+            bytes,
         }
     }
 

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use pantry_http::{AppState, Peer, router};
-use pantry_testkit::{App, Engine, Person, TestServer};
+use pantry_testkit::{App, Engine, Person, TestServer, secrets};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -119,6 +119,7 @@ impl World {
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
+        secrets::met(&parts.headers, &bytes);
         Answer {
             status: parts.status,
             headers: parts.headers,

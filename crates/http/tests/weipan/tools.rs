@@ -7,7 +7,7 @@ use std::{
 
 use hmac::{Hmac, KeyInit, Mac};
 use pantry_core::{Settings, auth::NewApp};
-use pantry_testkit::{App, Engine, Person, Reply, TestServer};
+use pantry_testkit::{App, Engine, Person, Reply, TestServer, secrets};
 use pantry_types::{Scope, Scopes};
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
@@ -53,6 +53,9 @@ pub async fn weipan_app(server: &TestServer, owner: &Person, name: &str, scopes:
         weipan: true,
     };
     let app = server.drive().add_app(new).await.expect("an app");
+    if let Some(secret) = &app.client_secret {
+        secrets::note_client(&app.client_id, secret.expose());
+    }
     App {
         client_id: app.client_id,
         client_secret: app.client_secret.map(|secret| secret.into_exposed()),
@@ -96,6 +99,7 @@ impl Program {
     pub fn credentials(&self, account: &str, password: &str, time: &str) -> Vec<(&'static str, String)> {
         let secret = self.app.client_secret.as_deref().expect("a secret");
         let signature = hex::encode(sign(secret, account, &self.app.client_id, password, time));
+        secrets::note("signature", &signature);
         vec![
             ("account", account.to_owned()),
             ("password", password.to_owned()),

@@ -33,7 +33,8 @@
 //! | `rights::idor_over_every_id` | ids of others | |
 //!
 //! Ids of nodes by every scope and place are the table of `tests/src/v1/isolation.rs`; ids of the console that of
-//! `tests/console/access.rs`. Secrets in the log are looked for by `tests/src/leaks.rs`, since it takes the real program.
+//! `tests/console/access.rs`. Secrets in the log are looked for by `tests/src/leaks.rs`, since it takes the real program,
+//! and after a whole run by `cargo xtask leaks` in the logs of all of it.
 
 mod code;
 mod device;
