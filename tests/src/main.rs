@@ -5,6 +5,7 @@ mod documents;
 mod http;
 mod interop;
 mod leaks;
+mod nodes;
 mod program;
 mod u;
 mod v1;
