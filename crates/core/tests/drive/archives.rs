@@ -180,7 +180,7 @@ async fn a_right_that_ends_breaks_the_archive_off(on: On) {
     let of = Of::Share {
         user: ann,
         share,
-        epoch: 0,
+        epoch: 1,
     };
     assert_eq!(of.user(), ann);
     let outside = b.drive.archive_of(of, files(&[beside.id]), None).await;
