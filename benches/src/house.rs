@@ -26,7 +26,7 @@ const TMPFS: u64 = 0x0102_1994;
 
 const USER: &str = "ada";
 const PASSWORD: &str = "correct horse battery";
-const SCOPE: &str = "user.read files.app_data files.read_all files.write_all";
+const SCOPE: &str = "user.read files.app_data files.read_all files.write_all share.create";
 
 /// Where the rows are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]

@@ -1,7 +1,9 @@
-//! Moving, deleting and restoring a folder with very many nodes below it beside one with ten, in a small drive.
+//! Moving, deleting, restoring and sharing a folder with very many nodes below it beside one with ten, in a small drive.
 //! Must not know how the rows move.
 
 use std::time::Instant;
+
+use anyhow::Context;
 
 use crate::{
     Bench,
@@ -14,9 +16,9 @@ use crate::{
 /// Times that each folder is moved (there and back), deleted and restored in a round.
 const TURNS: usize = 15;
 
-const NAMES: [&str; 3] = ["moving", "deleting", "restoring"];
+const NAMES: [&str; 5] = ["moving", "deleting", "restoring", "sharing", "listing the share of"];
 
-/// Measures all three.
+/// Measures all of them.
 pub async fn measure(bench: &Bench, houses: &Houses) -> anyhow::Result<Vec<Figure>> {
     let (large, small) = (houses.large.serve()?, houses.small.serve()?);
     let mut sides = [
@@ -25,7 +27,7 @@ pub async fn measure(bench: &Bench, houses: &Houses) -> anyhow::Result<Vec<Figur
     ];
     let rounds = bench
         .rounds("trees", async |_| {
-            let mut times = [const { [const { Vec::new() }; 3] }; 2];
+            let mut times = [const { [const { Vec::new() }; NAMES.len()] }; 2];
             for _ in 0..TURNS {
                 for (times, side) in times.iter_mut().zip(&mut sides) {
                     side.turn(times).await?;
@@ -61,6 +63,7 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     async fn new(house: &'a House, server: &'a Server, name: &str) -> anyhow::Result<Self> {
+        house.call(server, "POST", "/v1/user/share-enable", Some("")).await?;
         Ok(Self {
             house,
             server,
@@ -69,8 +72,9 @@ impl<'a> Side<'a> {
         })
     }
 
-    /// Moves the folder there and back, deletes and restores it.
-    async fn turn(&mut self, [moving, deleting, restoring]: &mut [Vec<f64>; 3]) -> anyhow::Result<()> {
+    /// Moves the folder there and back, deletes and restores it, shares it, lists its share, and ends that.
+    async fn turn(&mut self, times: &mut [Vec<f64>; NAMES.len()]) -> anyhow::Result<()> {
+        let [moving, deleting, restoring, sharing, listing] = times;
         let id = self.id;
         let there = format!("action=move&folder_ids[]={id}&dest_path=/{ELSEWHERE}");
         let back = format!("action=move&folder_ids[]={id}&dest_path=/");
@@ -80,6 +84,22 @@ impl<'a> Side<'a> {
         moving.push(self.timed("/v1/files/manage", &back).await?);
         deleting.push(self.timed("/v1/files/manage", &delete).await?);
         restoring.push(self.timed("/v1/bin/restore", &restore).await?);
+        let share = format!("folder_ids[]={id}");
+        let request = self
+            .house
+            .request(self.server, "POST", "/v1/share/create", Some(&share));
+        let asked = Instant::now();
+        let made = self.connection.data(&request).await?;
+        sharing.push(asked.elapsed().as_secs_f64() * 1e3);
+        let code = made["code"].as_str().context("no code")?;
+        let list = format!("/v1/share/{code}/files?folder_id={id}&limit=10");
+        let request = self.house.request(self.server, "GET", &list, None);
+        let asked = Instant::now();
+        self.connection.data(&request).await?;
+        // Ten entries of either: what is compared is the way there.
+        listing.push(asked.elapsed().as_secs_f64() * 1e3);
+        let cancel = format!("share_ids[]={}", made["share_id"]);
+        self.timed("/v1/share/cancel", &cancel).await?;
         Ok(())
     }
 

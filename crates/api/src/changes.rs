@@ -49,9 +49,10 @@ pub struct Change {
     pub kind: Kind,
     /// Its id.
     pub id: i64,
-    /// The node as it is now, not as it was then; `null` when it was removed, or has left since, as a later change says.
+    /// The node as it is now, not as it was then; `null` where it was removed. What has left since is told as removed already.
     pub node: Option<ChangedNode>,
-    /// A folder came with what it holds, of which nothing else is told: list it.
+    /// A folder came with what it holds, of which nothing else is told, or was moved from where it may have been told as
+    /// removed: list it.
     pub subtree: bool,
 }
 

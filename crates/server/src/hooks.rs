@@ -9,7 +9,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{Arc, OnceLock},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use anyhow::Context;
@@ -206,7 +206,7 @@ where
     let response = sender.send_request(request).await.map_err(|_| Unsent::Protocol)?;
     let answer = Answer {
         status: response.status().as_u16(),
-        retry_after: retry_after(response.headers()),
+        retry_after: retry_after(response.headers(), message.timestamp),
     };
     // A server that is read to the end is not told that its client went away. What it says is not looked at.
     let _ = timeout(BODY_TIME, drain(response.into_body())).await;
@@ -246,15 +246,14 @@ fn request(message: &Message) -> http::Result<Request<Full<Bytes>>> {
         .body(Full::new(Bytes::from(message.body.clone())))
 }
 
-/// Seconds, or a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<i64> {
+/// Seconds, or a date (RFC 9110, section 10.2.3), seen from when the attempt was made.
+fn retry_after(headers: &HeaderMap, now: i64) -> Option<i64> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u32>() {
         return Some(i64::from(seconds));
     }
     let at = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(at.as_secs()).ok()?.checked_sub_unsigned(now.as_secs())
+    i64::try_from(at.as_secs()).ok()?.checked_sub(now)
 }
 
 fn certificates(file: &str) -> anyhow::Result<Vec<CertificateDer<'static>>> {
@@ -289,7 +288,8 @@ mod tests {
     fn asked(value: &str) -> Option<i64> {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, value.parse().expect("a value"));
-        retry_after(&headers)
+        // Sun, 06 Nov 1994 08:49:37 GMT.
+        retry_after(&headers, 784_111_777)
     }
 
     #[test]
@@ -298,8 +298,7 @@ mod tests {
         for garbage in ["", "-1", "1.5", "soon", "99999999999999999999"] {
             assert_eq!(asked(garbage), None, "{garbage}");
         }
-        let at = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
-        assert!(asked(&at).is_some_and(|seconds| (95..=100).contains(&seconds)));
-        assert!(asked("Sun, 06 Nov 1994 08:49:37 GMT").is_some_and(|seconds| seconds < 0));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:51:17 GMT"), Some(100));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:36 GMT"), Some(-1));
     }
 }

@@ -49,9 +49,10 @@ pub struct Change {
     pub kind: Kind,
     /// Which.
     pub id: NodeId,
-    /// The node as it is now; its parent is 0 at the root. `None`: it left, or has left since, as a later change tells.
+    /// The node as it is now; its parent is 0 at the root. `None` where it left: what has left since is told as removed already.
     pub node: Option<Item>,
-    /// A folder that came with what it holds, of which nothing else is told: to be listed.
+    /// A folder that came with what it holds, of which nothing else is told: to be listed. So is one that was moved, where what
+    /// it lay in may have been told as removed before.
     pub subtree: bool,
 }
 
@@ -114,7 +115,7 @@ async fn page(tx: &mut Tx<'_>, actor: &Actor, from: Option<Cursor>, limit: i64, 
         Reach::All => entry.user.root_id,
         Reach::Sandbox | Reach::None => entry.live_sandbox(tx).await?,
     };
-    let latest = Cursor { root, seq: head };
+    let latest = Cursor::at(root, head);
     let reset = Changes {
         reset: true,
         ..Changes::nothing(latest, head)
@@ -143,17 +144,33 @@ async fn page(tx: &mut Tx<'_>, actor: &Actor, from: Option<Cursor>, limit: i64, 
     let reached = rows.last().filter(|_| !all).map_or(up_to, |row| row.seq);
     let told: Vec<_> = rows.iter().filter_map(|row| Some((row, inside.event(row)?))).collect();
     let items = states(tx, &entry, root, &told).await?;
-    let change = |&(row, event): &(&log::Change, Event)| Change {
-        seq: row.seq,
-        event,
-        kind: row.kind,
-        id: row.node,
-        node: items.get(&row.node).filter(|_| event != Event::Removed).cloned(),
-        subtree: row.subtree && event == Event::Created,
+    let mut gone_early = from.gone_early;
+    let change = |&(row, event): &(&log::Change, Event)| {
+        let node = items.get(&row.node).filter(|_| event != Event::Removed).cloned();
+        // What is gone by now is told as gone: it may have left with a folder that it was put into since, of which alone
+        // a later change tells. What was moved from under it before that is listed again, for it may be dropped with it.
+        if node.is_none() && event != Event::Removed {
+            gone_early = head;
+        }
+        let event = if node.is_none() { Event::Removed } else { event };
+        let came = event == Event::Created || (row.event == log::Event::Moved && row.seq <= gone_early);
+        Change {
+            seq: row.seq,
+            event,
+            kind: row.kind,
+            id: row.node,
+            node,
+            subtree: row.subtree && came && event != Event::Removed,
+        }
     };
+    let changes = told.iter().map(change).collect();
     Ok(Changes {
-        changes: told.iter().map(change).collect(),
-        next: Cursor { root, seq: reached },
+        changes,
+        next: Cursor {
+            root,
+            seq: reached,
+            gone_early: if gone_early > reached { gone_early } else { 0 },
+        },
         has_more: reached < head,
         reset: false,
         head,

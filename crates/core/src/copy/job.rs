@@ -186,7 +186,7 @@ pub(super) async fn start(
     jobs::insert(tx, &job).await?;
     let head = entry.close(tx).await?;
     Ok(Done {
-        affected: places.len() as i64,
+        affected: manner.affected,
         job: Some(job.id),
         items: Vec::new(),
         head,

@@ -40,6 +40,8 @@ pub(crate) struct Manner<'a> {
     pub(crate) leave: Option<Leave>,
     /// What the copy comes to, where that was found out.
     pub(crate) measured: Option<Measure>,
+    /// How many were asked for: an id that was given twice counts twice.
+    pub(crate) affected: i64,
 }
 
 /// Nodes and bytes of what is to be copied.
@@ -140,6 +142,7 @@ pub(crate) async fn start(
         on_conflict: wish.on_conflict,
         leave: None,
         measured,
+        affected: wish.what.len() as i64,
     };
     run(tx, entry, &places, &to, &manner, rules).await
 }
@@ -171,7 +174,7 @@ pub(crate) async fn run(
     }
     let head = entry.close(tx).await?;
     Ok(Done {
-        affected: places.len() as i64,
+        affected: manner.affected,
         job: None,
         items,
         head,

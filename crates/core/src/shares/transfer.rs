@@ -142,11 +142,16 @@ async fn save(tx: &mut Tx<'_>, task: &Task) -> Result<Done, Unfit> {
             return Err(Error::IntoOwnSubfolder.into());
         }
     }
+    let asked = match task.transfer.what.len() {
+        0 => places.len(),
+        n => n,
+    };
     let manner = Manner {
         name: None,
         on_conflict: task.transfer.on_conflict,
         leave: Some(Leave::of(&door.share)),
         measured: task.measured,
+        affected: i64::try_from(asked).unwrap_or(i64::MAX),
     };
     let done = copy::run(tx, entry, &places, &to, &manner, &task.rules).await?;
     if done.job.is_none() {

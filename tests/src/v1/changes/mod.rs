@@ -13,7 +13,49 @@ both_engines!(
     the_apps_own_folder_is_the_root_wherever_it_lies,
     what_leads_nowhere_is_reset_and_what_is_no_cursor_refused,
     a_folder_is_listed_by_its_id_too,
+    what_left_with_a_folder_that_it_was_put_into_is_told_as_gone,
 );
+
+async fn what_left_with_a_folder_that_it_was_put_into_is_told_as_gone(engine: Engine) {
+    let server = TestServer::new(engine).await;
+    let token = server.one_token(EVERYTHING).await;
+    let file = token.file("/", "a.txt", b"a").await;
+    let going = token.folder("/", "going").await;
+    let outer = token.folder("/", "outer").await;
+    let inner = token.folder("/outer", "inner").await;
+    token.file("/outer/inner", "b.txt", b"b").await;
+    let later = token.folder("/", "later").await;
+    let start = now(&token).await;
+    for form in [
+        format!("action=move&file_ids={file}&dest_path=/going"),
+        format!("action=move&folder_ids={outer}&dest_path=/going"),
+        format!("action=move&folder_ids={inner}&dest_path=/"),
+        format!("action=delete&folder_ids={going}"),
+    ] {
+        manage(&token, &form).await;
+    }
+    // Whoever drops what is told as removed, with all below it, holds in the end what is there: the inner folder was dropped
+    // with the outer one, and is to be listed again.
+    let wanted = [
+        format!("removed {file} -"),
+        format!("removed {outer} -"),
+        format!("updated {inner} inner subtree"),
+        format!("removed {going} -"),
+    ];
+    assert_eq!(short(&since(&token, &start).await), wanted);
+    // Page by page as well: the cursor remembers what was told early.
+    let mut from = start;
+    for one in &wanted {
+        let page = token.get(&format!("/v1/changes?cursor={from}&limit=1")).await.data();
+        assert_eq!(short(page["changes"].as_array().expect("a list")), [one.clone()]);
+        from = cursor(&page);
+    }
+    assert_eq!(from, now(&token).await);
+    // From then on a move is only that.
+    manage(&token, &format!("action=move&folder_ids={inner}&dest_path=/later")).await;
+    assert_eq!(short(&since(&token, &from).await), [format!("updated {inner} inner")]);
+    manage(&token, &format!("action=delete&folder_ids={later}")).await;
+}
 
 /// A cursor for now.
 pub async fn now(token: &Token) -> String {
@@ -106,17 +148,17 @@ async fn each_change_is_told_once_in_order_with_the_node_as_it_is_now(engine: En
     assert_eq!(Value::from(all), wanted);
     assert_eq!(since(&token, &from).await, Vec::<Value>::new());
 
-    // A folder that goes takes all along; what it held is told as gone by that alone.
+    // A folder that goes takes all along; what has left by now is told as gone.
     manage(&token, &format!("action=delete&folder_ids={album}")).await;
     let gone = since(&token, &start).await;
     let words = short(&gone);
     assert_eq!(
         words,
         [
-            format!("created {album} -"),
-            format!("created {file} -"),
-            format!("updated {file} -"),
-            format!("updated {file} -"),
+            format!("removed {album} -"),
+            format!("removed {file} -"),
+            format!("removed {file} -"),
+            format!("removed {file} -"),
             format!("removed {album} -"),
         ]
     );
@@ -146,7 +188,7 @@ async fn each_change_is_told_once_in_order_with_the_node_as_it_is_now(engine: En
         short(&told),
         [
             format!("updated {file} b.txt"),
-            format!("created {other} -"),
+            format!("removed {other} -"),
             format!("removed {other} -")
         ]
     );
@@ -224,9 +266,9 @@ async fn what_enters_the_root_is_created_and_what_leaves_it_removed(engine: Engi
     assert_eq!(
         short(&told),
         [
-            format!("created {album} - subtree"),
-            format!("updated {inside} -"),
-            format!("updated {album} -"),
+            format!("removed {album} -"),
+            format!("removed {inside} -"),
+            format!("removed {album} -"),
             format!("created {copied} album subtree"),
             format!("removed {inside} -"),
             format!("removed {album} -"),
