@@ -58,12 +58,15 @@ pub struct Searched {
     requests: usize,
 }
 
+/// What one process of the tests met, by kind, and the logs that it wrote.
+type Process = (Vec<(String, String)>, Vec<PathBuf>);
+
 /// Searches a folder that the tests wrote.
 ///
 /// # Errors
 /// It cannot be read.
 pub fn search(folder: &Path) -> anyhow::Result<Searched> {
-    let mut processes: BTreeMap<String, (Vec<(String, String)>, Vec<PathBuf>)> = BTreeMap::new();
+    let mut processes: BTreeMap<String, Process> = BTreeMap::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

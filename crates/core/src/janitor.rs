@@ -317,11 +317,10 @@ async fn look_at_suspects(tx: &mut Tx<'_>, after: &(Vec<u8>, i64), now: i64) -> 
     for same in page.chunk_by(|a, b| a.0 == b.0) {
         let (hash, _) = same[0];
         match blobs::lock_for_janitor(tx, hash).await? {
-            Some(blob) => {
-                if !versions::names_blob(tx, hash).await? && blob.condemned_at == 0 {
-                    blobs::condemn(tx, hash, now).await?;
-                }
+            Some(blob) if blob.condemned_at == 0 && !versions::names_blob(tx, hash).await? => {
+                blobs::condemn(tx, hash, now).await?;
             }
+            Some(_) => {}
             // Gone, or somebody names it just now, and it is looked at next time.
             None if blobs::get(tx, hash).await?.is_some() => continue,
             None => {}

@@ -7,7 +7,7 @@ use pantry_core::{
     Drive,
     hooks::{Courier, Sender},
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 
 /// How long the worker rests when there was nothing to do.
 const REST: Duration = Duration::from_millis(500);
@@ -62,7 +62,7 @@ async fn flush(drive: &Drive) {
 pub async fn worker(drive: Drive, mut stopped: watch::Receiver<bool>) {
     loop {
         let worked = drive.work().await;
-        let begun = Instant::now();
+        let begun = drive.clock().now_ms();
         let purged = drive.purge_some().await;
         let pause = match (worked, purged) {
             (Err(e), _) | (_, Err(e)) => {
@@ -71,7 +71,10 @@ pub async fn worker(drive: Drive, mut stopped: watch::Receiver<bool>) {
             }
             (Ok(false), Ok(false)) => REST,
             // Nobody waits for what is freed: others have the rows most of the time.
-            (_, Ok(true)) => begun.elapsed() * FREEING_RESTS,
+            (_, Ok(true)) => {
+                let took = u64::try_from(drive.clock().now_ms() - begun).unwrap_or(0);
+                Duration::from_millis(took) * FREEING_RESTS
+            }
             // Between two batches others get their turn.
             (Ok(true), Ok(false)) => Duration::ZERO,
         };

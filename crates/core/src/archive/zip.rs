@@ -299,7 +299,7 @@ fn dos_time(unix: i64) -> (u16, u16) {
     let seconds = unix.clamp(315_532_800, 4_354_819_198);
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
-    let time = (of_day / 3600) << 11 | (of_day / 60 % 60) << 5 | of_day % 60 / 2;
+    let time = (of_day / 3600) << 11 | (of_day / 60 % 60) << 5 | (of_day % 60 / 2);
     let date = (year - 1980) << 9 | month << 5 | day;
     // Both have 16 bits within the reach.
     (time as u16, date as u16)
