@@ -112,17 +112,18 @@ pub async fn remove_of(tx: &mut Tx<'_>, user: UserId, nodes: &[NodeId], now: i64
     let list: IdList = nodes.iter().map(|n| n.0).collect();
     let sql = dialect::sql(
         tx.engine(),
-        // From the list to the rows: the other way round it would read all versions of the person.
-        "INSERT INTO blob_suspects (hash, id, at) SELECT v.blob_hash, v.id, CAST($3 AS BIGINT) \
-         FROM json_each($2) n CROSS JOIN versions v \
-         WHERE v.user_id = $1 AND v.node_id = n.value AND v.size > 0 ON CONFLICT DO NOTHING",
+        // Left to choose, SQLite takes the primary key for as good and reads all versions of the person.
+        "INSERT INTO blob_suspects (hash, id, at) SELECT blob_hash, id, CAST($3 AS BIGINT) \
+         FROM versions INDEXED BY versions_node \
+         WHERE user_id = $1 AND size > 0 AND node_id IN (SELECT value FROM json_each($2)) ON CONFLICT DO NOTHING",
         "INSERT INTO blob_suspects (hash, id, at) SELECT blob_hash, id, CAST($3 AS BIGINT) FROM versions \
          WHERE user_id = $1 AND size > 0 AND node_id = ANY($2) ON CONFLICT DO NOTHING",
     );
     tx.execute(sql, &[&user.0, &list, &now]).await?;
     let sql = dialect::sql(
         tx.engine(),
-        "DELETE FROM versions WHERE user_id = $1 AND node_id IN (SELECT value FROM json_each($2)) RETURNING size",
+        "DELETE FROM versions INDEXED BY versions_node \
+         WHERE user_id = $1 AND node_id IN (SELECT value FROM json_each($2)) RETURNING size",
         "DELETE FROM versions WHERE user_id = $1 AND node_id = ANY($2) RETURNING size",
     );
     let sizes = tx.query(sql, &[&user.0, &list], |r| r.get::<i64>(0)).await?;

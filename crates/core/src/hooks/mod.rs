@@ -3,8 +3,8 @@
 //! [`crate::auth::console`]. Must not know HTTP: whoever sends is a [`Sender`].
 //!
 //! The change log is the source: who has changes since the last look is joined with the grants of apps that have a
-//! webhook ([`find`]), and noted per app and person. A note becomes part of a delivery at most once an interval
-//! ([`queue`]), and a delivery is claimed for a time, so that a process that dies leaves it to the others. Every step is
+//! webhook (`find`), and noted per app and person. A note becomes part of a delivery at most once an interval
+//! (`queue`), and a delivery is claimed for a time, so that a process that dies leaves it to the others. Every step is
 //! one transaction, and none of them is part of anybody's write.
 
 mod address;
