@@ -10,8 +10,7 @@ use pantry_types::{GrantId, Md5, NodeId, ShareId, UserId, VersionId};
 use crate::{
     Actor, Drive, Error,
     access::{self, Need},
-    item::Item,
-    keys::same,
+    keys::{Keys, same},
     shares::Leave,
 };
 
@@ -83,22 +82,21 @@ impl Claim {
 
     /// Numbers in base 36, so that links stay short; then `~` and the share, then `_` for one to be saved.
     fn text(&self) -> String {
-        // A listing has one for each of its files: nothing is put together from pieces.
-        let mut text = String::with_capacity(48);
+        let mut text = Vec::with_capacity(48);
         for number in [self.user.0, self.version.0, self.grant.0, self.epoch, self.expires] {
             if !text.is_empty() {
-                text.push('.');
+                text.push(b'.');
             }
             push_base36(&mut text, number);
         }
         if self.share.0 != 0 {
-            text.push('~');
+            text.push(b'~');
             push_base36(&mut text, self.share.0);
         }
         if self.raw {
-            text.push('_');
+            text.push(b'_');
         }
-        text
+        String::from_utf8(text).unwrap_or_default()
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -123,7 +121,7 @@ impl Claim {
     }
 }
 
-fn push_base36(text: &mut String, mut n: i64) {
+fn push_base36(text: &mut Vec<u8>, mut n: i64) {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     // 13 digits hold every number.
     let mut digits = [0; 13];
@@ -136,7 +134,58 @@ fn push_base36(text: &mut String, mut n: i64) {
             break;
         }
     }
-    text.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    text.extend_from_slice(&digits[at..]);
+}
+
+/// Links that a listing gives out: all but the version is the same in each, and put together once.
+#[derive(Debug)]
+pub struct Links<'a> {
+    keys: &'a Keys,
+    /// What comes before the version, and what after it.
+    front: Vec<u8>,
+    back: Vec<u8>,
+}
+
+impl<'a> Links<'a> {
+    fn new(keys: &'a Keys, user: UserId, (grant, epoch): (GrantId, i64), expires: i64) -> Self {
+        let mut front = b"/d/".to_vec();
+        push_base36(&mut front, user.0);
+        front.push(b'.');
+        let mut back = Vec::with_capacity(24);
+        for number in [grant.0, epoch, expires] {
+            back.push(b'.');
+            push_base36(&mut back, number);
+        }
+        Self { keys, front, back }
+    }
+
+    /// Writes the path and query of a link to this version. A `raw` one is for saving: it comes without its media type.
+    pub fn push(&self, out: &mut Vec<u8>, version: VersionId, raw: bool) {
+        out.extend_from_slice(&self.front);
+        let claim = out.len() - self.front.len() + b"/d/".len();
+        push_base36(out, version.0);
+        out.extend_from_slice(&self.back);
+        if raw {
+            out.push(b'_');
+        }
+        let signature = self.keys.sign_link(&out[claim..]);
+        out.extend_from_slice(b"?sig=");
+        let mut text = [0; SIGNATURE_CHARS];
+        // It fits: 16 bytes are 22 characters.
+        let length = URL_SAFE_NO_PAD.encode_slice(signature, &mut text).unwrap_or(0);
+        out.extend_from_slice(&text[..length]);
+    }
+}
+
+/// Characters of a signature in a link.
+const SIGNATURE_CHARS: usize = 22;
+
+fn signed_path(keys: &Keys, claim: &Claim) -> String {
+    let text = claim.text();
+    let signature = keys.sign_link(text.as_bytes());
+    let mut path = ["/d/", &text, "?sig="].concat();
+    URL_SAFE_NO_PAD.encode_string(signature, &mut path);
+    path
 }
 
 impl Drive {
@@ -172,7 +221,7 @@ impl Drive {
             raw: false,
         };
         Ok(Link {
-            path: self.signed_path(&claim),
+            path: signed_path(self.keys(), &claim),
             expires_in,
             name,
             size: v.size,
@@ -180,42 +229,26 @@ impl Drive {
         })
     }
 
-    /// A link to the current content of a file that the caller was just shown. A `raw` one is for saving: it comes
-    /// without its media type.
-    pub fn item_link(&self, actor: &Actor, item: &Item, raw: bool) -> String {
-        self.signed_path(&Claim {
-            user: actor.user(),
-            version: item.version,
-            grant: actor.links_of().0,
-            epoch: actor.links_of().1,
-            expires: self.now() + self.settings().download.link_seconds,
-            share: ShareId(0),
-            raw,
-        })
+    /// Links to current contents that this caller was just shown.
+    pub fn links(&self, actor: &Actor) -> Links<'_> {
+        let expires = self.now() + self.settings().download.link_seconds;
+        Links::new(self.keys(), actor.user(), actor.links_of(), expires)
     }
 
     /// A link by which a share gives out one of its files. It ends with the share, and with its password.
     pub(crate) fn leave_link(&self, leave: Leave, version: VersionId, raw: bool) -> String {
-        self.signed_path(&Claim {
-            user: leave.owner,
-            version,
-            grant: GrantId(0),
-            epoch: leave.epoch,
-            expires: self.now() + self.settings().download.link_seconds,
-            share: leave.share,
-            raw,
-        })
-    }
-
-    fn signed_path(&self, claim: &Claim) -> String {
-        let text = claim.text();
-        let signature = self.keys().sign_link(text.as_bytes());
-        let mut path = String::with_capacity(text.len() + 32);
-        for piece in ["/d/", &text, "?sig="] {
-            path.push_str(piece);
-        }
-        URL_SAFE_NO_PAD.encode_string(signature, &mut path);
-        path
+        signed_path(
+            self.keys(),
+            &Claim {
+                user: leave.owner,
+                version,
+                grant: GrantId(0),
+                epoch: leave.epoch,
+                expires: self.now() + self.settings().download.link_seconds,
+                share: leave.share,
+                raw,
+            },
+        )
     }
 
     /// Opens what a link names. `claim` and `signature` are the two parts of the
@@ -294,6 +327,27 @@ impl Drive {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listing_s_links_say_what_a_claim_says() {
+        let keys = Keys::new([7; 32]);
+        let links = Links::new(&keys, UserId(1001), (GrantId(35), 3), 1_900_000_000);
+        for raw in [false, true] {
+            let claim = Claim {
+                user: UserId(1001),
+                version: VersionId(1 << 40),
+                grant: GrantId(35),
+                epoch: 3,
+                expires: 1_900_000_000,
+                share: ShareId(0),
+                raw,
+            };
+            let mut out = b"https://x".to_vec();
+            links.push(&mut out, claim.version, raw);
+            let expected = format!("https://x{}", signed_path(&keys, &claim));
+            assert_eq!(String::from_utf8(out), Ok(expected));
+        }
+    }
 
     #[test]
     fn one_claim_has_one_text() {

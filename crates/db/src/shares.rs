@@ -243,6 +243,47 @@ pub async fn of_user(tx: &mut Tx<'_>, user: UserId, before: ShareId, limit: i64)
     tx.query(sql, &[&user.0, &before.0, &limit], map).await
 }
 
+/// Neither ended, nor over, nor used up. What lies in the bin is not looked at.
+macro_rules! serving {
+    ($now:literal) => {
+        concat!(
+            "s.state = 0 AND (s.expires_at = 0 OR s.expires_at > ",
+            $now,
+            ") AND (s.max_downloads = 0 OR s.downloads < s.max_downloads)"
+        )
+    };
+}
+
+/// A person's shares that an app made and that serve, with an id below `before`, latest first.
+pub async fn serving_of(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    client_id: &str,
+    now: i64,
+    before: ShareId,
+    limit: i64,
+) -> Result<Vec<Share>, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM shares s WHERE s.user_id = $1 AND s.client_id = $2 AND s.id < $4 AND ",
+        serving!("$3"),
+        " ORDER BY s.id DESC LIMIT $5"
+    );
+    tx.query(sql, &[&user.0, &client_id, &now, &before.0, &limit], map)
+        .await
+}
+
+/// How many of a person's shares serve, by the app that made them.
+pub async fn serving_by_app(tx: &mut Tx<'_>, user: UserId, now: i64) -> Result<Vec<(String, i64)>, DbError> {
+    let sql = concat!(
+        "SELECT s.client_id, COUNT(*) FROM shares s WHERE s.user_id = $1 AND ",
+        serving!("$2"),
+        " GROUP BY s.client_id"
+    );
+    tx.query(sql, &[&user.0, &now], |r| Ok((r.get(0)?, r.get(1)?))).await
+}
+
 /// How many shares a person has, those that ended too.
 pub async fn count(tx: &mut Tx<'_>, user: UserId) -> Result<i64, DbError> {
     tx.query_one("SELECT COUNT(*) FROM shares WHERE user_id = $1", &[&user.0], |r| {
@@ -275,33 +316,43 @@ pub async fn items(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<Vec<Nod
     .await
 }
 
+/// Shares that show some nodes alone, to everybody, without an end.
+macro_rules! open_shares {
+    ($columns:literal, $nodes:literal, $end:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM share_items i JOIN shares s ON s.user_id = i.user_id AND s.id = i.share_id \
+             WHERE i.user_id = $1 AND i.node_id ",
+            $nodes,
+            " AND s.state = 0 AND s.kind < 2 AND s.password_hash = '' AND s.expires_at = 0 AND s.max_downloads = 0 \
+             ORDER BY s.id",
+            $end
+        )
+    };
+}
+
 /// The shares that show each of some nodes alone, to everybody, without an end: the node and the code, oldest first.
 pub async fn open_of(tx: &mut Tx<'_>, user: UserId, nodes: &[i64]) -> Result<Vec<(NodeId, ShareId, String)>, DbError> {
-    macro_rules! sql {
-        ($list:literal) => {
-            concat!(
-                "SELECT i.node_id, s.id, s.code FROM share_items i \
-                 JOIN shares s ON s.user_id = i.user_id AND s.id = i.share_id \
-                 WHERE i.user_id = $1 AND i.node_id ",
-                $list,
-                " AND s.state = 0 AND s.kind < 2 AND s.password_hash = '' AND s.expires_at = 0 AND s.max_downloads = 0 \
-                 ORDER BY s.id"
-            )
-        };
-    }
     let nodes = shared_of(tx, user, nodes).await?;
     if nodes.is_empty() {
         return Ok(Vec::new());
     }
     let sql = dialect::sql(
         tx.engine(),
-        sql!("IN (SELECT value FROM json_each($2))"),
-        sql!("= ANY($2)"),
+        open_shares!("i.node_id, s.id, s.code", "IN (SELECT value FROM json_each($2))", ""),
+        open_shares!("i.node_id, s.id, s.code", "= ANY($2)", ""),
     );
     tx.query(sql, &[&user.0, &IdList(nodes)], |r| {
         Ok((NodeId(r.get(0)?), ShareId(r.get(1)?), r.get(2)?))
     })
     .await
+}
+
+/// The code of the oldest such share of one node.
+pub async fn open_code(tx: &mut Tx<'_>, user: UserId, node: NodeId) -> Result<Option<String>, DbError> {
+    let sql = open_shares!("s.code", "= $2", " LIMIT 1");
+    tx.query_opt(sql, &[&user.0, &node.0], |r| r.get(0)).await
 }
 
 /// Shared nodes that are read to see which of a listing are among them.
@@ -313,9 +364,6 @@ async fn shared_of(tx: &mut Tx<'_>, user: UserId, nodes: &[i64]) -> Result<Vec<i
     let (Some(first), Some(last)) = (nodes.iter().min(), nodes.iter().max()) else {
         return Ok(Vec::new());
     };
-    if nodes.len() == 1 {
-        return Ok(nodes.to_vec());
-    }
     let near: Vec<i64> = tx
         .query(
             "SELECT node_id FROM share_items WHERE user_id = $1 AND node_id >= $2 AND node_id <= $3 LIMIT $4",

@@ -59,15 +59,22 @@ macro_rules! digest {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                // Written at once: a formatted write for each byte costs more than the rest of a small answer.
+        impl $name {
+            /// The digits of its text, for what is written at once.
+            pub fn hex(&self) -> [u8; $bytes * 2] {
+                // A formatted write for each byte costs more than the rest of a small answer.
                 const DIGITS: &[u8; 16] = b"0123456789abcdef";
                 let mut text = [0; $bytes * 2];
                 for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
                     pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
                 }
-                f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+                text
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(std::str::from_utf8(&self.hex()).unwrap_or_default())
             }
         }
 
@@ -99,7 +106,7 @@ macro_rules! digest {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                to.serialize_str(std::str::from_utf8(&self.hex()).unwrap_or_default())
             }
         }
 

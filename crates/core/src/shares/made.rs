@@ -79,6 +79,22 @@ impl Drive {
     }
 }
 
+/// What an app made for the person and still serves, with an id below `before`, latest first: it stays when the app's access
+/// ends.
+pub(crate) async fn serving_of(
+    tx: &mut Tx<'_>,
+    entry: &Entry<'_>,
+    client_id: &str,
+    before: ShareId,
+    limit: i64,
+) -> Result<Vec<Listed>, Error> {
+    let shares = rows::serving_of(tx, entry.user.id, client_id, entry.now, before, limit).await?;
+    if shares.is_empty() {
+        return Ok(Vec::new());
+    }
+    known(tx, entry, shares).await
+}
+
 /// The shares of a batch with what they show, as far as the caller may know of them.
 async fn known(tx: &mut Tx<'_>, entry: &Entry<'_>, shares: Vec<Share>) -> Result<Vec<Listed>, Error> {
     let user = entry.user.id;

@@ -1,13 +1,14 @@
 //! Making shares, changing them, and ending them. Sharing is a right of its own: it reaches what the caller may read, and
 //! never lets an app see more. Must not know who comes to a share.
 
-use pantry_db::{Tx, grants, nodes::Kind, shares as rows};
-use pantry_types::{NodeId, ShareId, random};
+use pantry_db::{Tx, audit, grants, nodes::Kind, shares as rows};
+use pantry_types::{NodeId, ShareId, UserId, random};
 
 use super::{ALPHABET, Closed, Share, Shows, door::CREATE, open::note};
 use crate::{
     Actor, Drive, Error,
     access::{self, Entry, Need, Place},
+    auth::Origin,
     files::{Selection, chosen},
 };
 
@@ -21,6 +22,8 @@ const LONGEST: i64 = 100 * 365 * 86_400;
 const ITEMS: usize = 1_000;
 /// Most shares of one person, those that ended too.
 const SHARES: i64 = 100_000;
+/// Shares that are ended in one transaction, where an app made many.
+const AT_ONCE: i64 = 500;
 
 /// Codes for a share to be made: drawn outside of the transaction, which may run twice.
 #[derive(Debug, Clone)]
@@ -249,6 +252,24 @@ impl Drive {
             .await
     }
 
+    /// Ends what an app made for a person and still serves, and says how many. Others get at the rows in between.
+    pub(crate) async fn cancel_shares_of(&self, user: UserId, client_id: &str, origin: &Origin) -> Result<u64, Error> {
+        let args = (Actor::person(user), client_id.to_owned(), origin.clone(), self.now());
+        let mut sum = 0;
+        loop {
+            let some = self
+                .db()
+                .write(args.clone(), |tx, (person, client_id, origin, now)| {
+                    Box::pin(async move { cancel_some(tx, person, client_id, origin, *now).await.into() })
+                })
+                .await?;
+            sum += some;
+            if some < AT_ONCE {
+                return Ok(u64::try_from(sum).unwrap_or(0));
+            }
+        }
+    }
+
     /// Looks at what was said, and hashes the password before any row is held.
     async fn share_task(&self, actor: &Actor, mut change: ShareChange) -> Result<(Task, Option<String>), Error> {
         change.check()?;
@@ -416,12 +437,48 @@ async fn cancel(tx: &mut Tx<'_>, actor: &Actor, ids: &[ShareId], now: i64) -> Re
     let mut seen = std::collections::HashSet::new();
     for id in ids.iter().filter(|id| seen.insert(**id)) {
         let (share, places) = own(tx, &entry, *id).await?;
-        if rows::cancel(tx, entry.user.id, share.id).await? && is_open(&share) {
-            for place in &places {
-                note(tx, &mut entry, place).await?;
-            }
-        }
+        end(tx, &mut entry, &share, &places).await?;
     }
     entry.close(tx).await?;
     Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
+}
+
+async fn end(tx: &mut Tx<'_>, entry: &mut Entry<'_>, share: &Share, places: &[Place]) -> Result<(), Error> {
+    if rows::cancel(tx, entry.user.id, share.id).await? && is_open(share) {
+        for place in places {
+            note(tx, entry, place).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends some of those that an app made for the person, and says how many.
+async fn cancel_some(
+    tx: &mut Tx<'_>,
+    person: &Actor,
+    client_id: &str,
+    origin: &Origin,
+    now: i64,
+) -> Result<i64, Error> {
+    let mut entry = access::enter_write(tx, person, now).await?;
+    let user = entry.user.id;
+    let shares = rows::serving_of(tx, user, client_id, now, ShareId(i64::MAX), AT_ONCE).await?;
+    let count = i64::try_from(shares.len()).unwrap_or(i64::MAX);
+    for share in shares {
+        let (share, places) = own(tx, &entry, share.id).await?;
+        end(tx, &mut entry, &share, &places).await?;
+    }
+    entry.close(tx).await?;
+    if count > 0 {
+        let told = audit::Entry {
+            at: now,
+            user,
+            client_id: client_id.to_owned(),
+            event: "shares_cancelled".to_owned(),
+            address: origin.address(),
+            detail: format!("shares={count}"),
+        };
+        audit::append(tx, &told).await?;
+    }
+    Ok(count)
 }

@@ -24,6 +24,7 @@ pub use closed::Closed;
 pub(crate) use door::Door;
 pub use door::{Details, Look, Visit};
 pub use inbox::Dropped;
+pub(crate) use made::serving_of;
 pub use made::{Listed, ShareList, State};
 pub(crate) use make::Codes;
 pub use make::{Made, NewShare, ShareChange};

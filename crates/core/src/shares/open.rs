@@ -23,8 +23,7 @@ pub struct Opened {
 
 /// The code by which a file is open to everybody, if it is.
 pub(crate) async fn open_code(tx: &mut Tx<'_>, user: UserId, file: NodeId) -> Result<Option<String>, Error> {
-    let open = rows::open_of(tx, user, &[file.0]).await?;
-    Ok(open.into_iter().next().map(|(_, _, code)| code))
+    Ok(rows::open_code(tx, user, file).await?)
 }
 
 /// Opens a file to everybody, or finds that it is open; a new share is noted in the log. The caller closes the entry.

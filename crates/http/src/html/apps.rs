@@ -39,6 +39,19 @@ pub struct GrantView<'a> {
     pub address: &'a str,
     /// Seconds until it ends by itself.
     pub ends: Option<u64>,
+    /// Shares that it made and that serve.
+    pub shares: u64,
+    /// The latest of them.
+    pub latest_shares: &'a [SharedView<'a>],
+}
+
+/// A share that an app made.
+#[derive(Debug, Clone, Copy)]
+pub struct SharedView<'a> {
+    /// What it shows; empty if that is gone for good.
+    pub name: &'a str,
+    /// Names it in addresses.
+    pub code: &'a str,
 }
 
 /// What the last form did.
@@ -46,6 +59,8 @@ pub struct GrantView<'a> {
 pub enum AppsNote {
     /// Access was taken back.
     Ended,
+    /// Access was taken back, and what was shared is no more.
+    EndedWithShares,
     /// The form token was missing or stale.
     FormExpired,
 }
@@ -74,6 +89,7 @@ pub fn apps(frame: &Frame<'_>, view: &AppsView<'_>) -> Markup {
             p.lead { (Msg::AppsLead.text(lang)) }
             @match view.note {
                 Some(AppsNote::Ended) => p.notice.good role="status" { (Msg::AppsEnded.text(lang)) },
+                Some(AppsNote::EndedWithShares) => p.notice.good role="status" { (Msg::AppsEndedWithShares.text(lang)) },
                 Some(AppsNote::FormExpired) => (form::alert(Msg::FormExpired.text(lang))),
                 None => {},
             }
@@ -97,6 +113,9 @@ pub fn apps(frame: &Frame<'_>, view: &AppsView<'_>) -> Markup {
                     form method="post" action=(paths::USER_APPS) {
                         (form::csrf(frame))
                         (form::hidden("grant", "all"))
+                        @if view.grants.iter().any(|g| g.shares > 0) || view.next.is_some() {
+                            (with_shares("all-shares", Msg::AppsEndAllShares.text(lang)))
+                        }
                         button.danger type="submit" { (Msg::AppsEndAll.text(lang)) }
                     }
                 }
@@ -139,11 +158,46 @@ fn one(frame: &Frame<'_>, grant: &GrantView<'_>) -> Markup {
             @if let Some(ends) = grant.ends {
                 (row(Msg::AppsEnds, html! { (text::within(lang, ends)) }))
             }
+            @if grant.shares > 0 {
+                (row(Msg::AppsShares, shares(lang, grant)))
+            }
         }
         form method="post" action=(paths::USER_APPS) {
             (form::csrf(frame))
             (form::hidden("grant", &grant.id.to_string()))
+            @if grant.shares > 0 {
+                (with_shares(&format!("shares-{}", grant.id), &text::apps_end_shares(lang, grant.shares)))
+            }
             button.danger type="submit" aria-label=(text::apps_end(lang, &name)) { (Msg::AppsEnd.text(lang)) }
+        }
+    }
+}
+
+/// What the app shared, open where it is little.
+fn shares(lang: Lang, grant: &GrantView<'_>) -> Markup {
+    let shown = grant.latest_shares.len() as u64;
+    html! {
+        details.shares {
+            summary { (text::apps_shares(lang, grant.shares)) }
+            ul {
+                @for share in grant.latest_shares {
+                    li {
+                        a href={ (paths::SHARE) "/" (share.code) } {
+                            @if share.name.is_empty() { (share.code) } @else { (format::plain(share.name)) }
+                        }
+                    }
+                }
+                @if grant.shares > shown { li.muted { (text::apps_more_shares(lang, grant.shares - shown)) } }
+            }
+        }
+    }
+}
+
+fn with_shares(id: &str, label: &str) -> Markup {
+    html! {
+        div.also {
+            input #(id) type="checkbox" name="shares" value="cancel";
+            label for=(id) { (label) }
         }
     }
 }

@@ -48,6 +48,8 @@ pub mod paths {
     pub const AUTHORIZE: &str = "/oauth/authorize";
     /// Entry and approval of a device's code.
     pub const DEVICE: &str = "/oauth/device";
+    /// A share's page, by its code.
+    pub const SHARE: &str = "/s";
     /// What apps were allowed; its forms post to the same address.
     pub const USER_APPS: &str = "/user/apps";
     /// Setting a new password by a link.

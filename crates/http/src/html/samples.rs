@@ -6,7 +6,7 @@ use pantry_core::auth::Term;
 use pantry_types::Scope;
 
 use super::AppView;
-use super::apps::{AppsNote, AppsView, GrantView, apps};
+use super::apps::{AppsNote, AppsView, GrantView, SharedView, apps};
 use super::consent::{ConsentProblem, ConsentView, ReturnTo, consent};
 use super::device::{
     DeviceApprovalView, DeviceEntryView, DeviceOutcome, DeviceProblem, device_approval, device_done, device_entry,
@@ -269,7 +269,11 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
         used: 4_000,
         address: outside.address,
         ends: None,
+        shares: 0,
+        latest_shares: &[],
     };
+    let shared = |name| SharedView { name, code: "82" };
+    let latest = [shared(outside.person), shared("")];
     let several = [
         grant,
         GrantView {
@@ -279,6 +283,8 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
             whole_drive: true,
             bytes: (123_456_789, false),
             ends: Some(1_500),
+            shares: 41,
+            latest_shares: &latest,
             ..grant
         },
         GrantView {
@@ -292,6 +298,10 @@ pub fn pages(lang: Lang, outside: &Outside) -> Vec<(&'static str, Markup)> {
     let apps_with = |grants, next, note| apps(&signed_in("/user/apps"), &AppsView { grants, next, note });
     put("apps-none", apps_with(&[], None, Some(AppsNote::Ended)));
     put("apps-one", apps_with(&several[..1], None, Some(AppsNote::FormExpired)));
+    put(
+        "apps-shares",
+        apps_with(&several[1..2], None, Some(AppsNote::EndedWithShares)),
+    );
     put("apps", apps_with(&several, Some("/user/apps?cursor=14"), None));
     let new_password = |problem| {
         let view = PasswordView {

@@ -163,6 +163,10 @@ messages! {
         en "When you allow an app or connect a device, it shows up here.";
     AppsEnded => zh "权限已收回。应用留在你网盘里的文件还在。",
         en "Access was taken back. Files that the app put into your drive are still there.";
+    AppsEndedWithShares => zh "权限已收回，它创建的分享也已取消。应用留在你网盘里的文件还在。",
+        en "Access was taken back and what was shared is cancelled. Files that the app put into your drive are still there.";
+    AppsShares => zh "分享", en "Shares";
+    AppsEndAllShares => zh "同时取消这些应用创建的所有分享", en "Also cancel everything that these apps shared";
     AppsSuspended => zh "管理员已停用这个应用，它暂时什么也做不了。",
         en "The administrator suspended this app; for now it can do nothing.";
     AppsWholeDrive => zh "用你的密码登录过，可以读写整个网盘", en "You signed in to it with your password: it reads and writes your whole drive";
@@ -321,6 +325,9 @@ phrases! {
     home_hello(name: &str) => zh "你好，{name}", en "Hello, {name}";
     home_percent(percent: u64) => zh "已用 {percent}%", en "{percent}% used";
     apps_end(app: &str) => zh "收回“{app}”的权限", en "Take access back from “{app}”";
+    apps_shares(count: u64) => zh "{count} 个仍然有效，收回权限后也不会自动取消", en "{count} still open; they stay when access is taken back";
+    apps_more_shares(count: u64) => zh "还有 {count} 个", en "and {count} more";
+    apps_end_shares(count: u64) => zh "同时取消它创建的 {count} 个分享", en "Also cancel what it shared ({count})";
     more_than(size: &str) => zh "超过 {size}", en "more than {size}";
     password_title(account: &str) => zh "给“{account}”设置新密码", en "A new password for “{account}”";
     share_by(owner: &str, size: &str) => zh "{owner} 分享 · {size}", en "Shared by {owner} · {size}";

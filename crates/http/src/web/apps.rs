@@ -5,13 +5,14 @@ use http::{StatusCode, Uri};
 use pantry_core::{
     Error,
     auth::console::{ConsoleError, GrantInfo, Page, Paging},
+    shares::Listed,
 };
 use pantry_types::{GrantId, Scope};
 
 use crate::{
     envelope::Failure,
     html::{
-        apps::{AppsNote, AppsView, GrantView, apps},
+        apps::{AppsNote, AppsView, GrantView, SharedView, apps},
         error::Failure as ErrorPage,
         paths,
     },
@@ -26,7 +27,7 @@ fn seconds(span: i64) -> u64 {
     u64::try_from(span).unwrap_or(0)
 }
 
-fn view<'a>(grant: &'a GrantInfo, scopes: &'a [Scope], now: i64) -> GrantView<'a> {
+fn view<'a>(grant: &'a GrantInfo, scopes: &'a [Scope], shares: &'a [SharedView<'a>], now: i64) -> GrantView<'a> {
     GrantView {
         id: grant.id.0,
         app: if grant.app_name.is_empty() {
@@ -43,15 +44,29 @@ fn view<'a>(grant: &'a GrantInfo, scopes: &'a [Scope], now: i64) -> GrantView<'a
         given: seconds(now - grant.created_at),
         used: seconds(now - grant.last_used_at),
         address: &grant.last_address,
+        shares: seconds(grant.shares),
+        latest_shares: shares,
         ends: Some(grant.expires_at).filter(|e| *e > 0).map(|e| seconds(e - now)),
+    }
+}
+
+fn shared(listed: &Listed) -> SharedView<'_> {
+    SharedView {
+        name: &listed.name,
+        code: &listed.share.code,
     }
 }
 
 fn answer(visitor: &Visitor, status: StatusCode, page: &Page<GrantInfo>, note: Option<AppsNote>) -> Response {
     let now = visitor.drive().now();
     let scopes: Vec<Vec<Scope>> = page.items.iter().map(|g| g.scopes.iter().collect()).collect();
-    let both = page.items.iter().zip(&scopes);
-    let grants: Vec<GrantView<'_>> = both.map(|(g, s)| view(g, s, now)).collect();
+    let shares: Vec<Vec<SharedView<'_>>> = page
+        .items
+        .iter()
+        .map(|g| g.latest_shares.iter().map(shared).collect())
+        .collect();
+    let all = page.items.iter().zip(&scopes).zip(&shares);
+    let grants: Vec<GrantView<'_>> = all.map(|((g, s), l)| view(g, s, l, now)).collect();
     let next = page
         .next
         .as_ref()
@@ -84,7 +99,10 @@ pub(super) async fn show(visitor: Visitor, uri: Uri) -> Result<Response, Failure
         cursor: query.all("cursor").next().map(str::to_owned),
         limit: Some(A_PAGE),
     };
-    let note = query.all("ended").next().map(|_| AppsNote::Ended);
+    let note = query.all("ended").next().map(|what| match what {
+        "shares" => AppsNote::EndedWithShares,
+        _ => AppsNote::Ended,
+    });
     match visitor.drive().grants(session, &paging).await {
         Ok(page) => Ok(answer(&visitor, StatusCode::OK, &page, note)),
         Err(e) => failed(&visitor, e),
@@ -113,15 +131,19 @@ pub(super) async fn end(visitor: Visitor, request: Request) -> Result<Response, 
             Err(e) => failed(&visitor, e),
         };
     }
+    let with_shares = field(&fields, "shares") == "cancel";
     let done = match field(&fields, "grant") {
-        "all" => drive.end_all_grants(session, &visitor.origin).await.map(drop),
+        "all" => drive.end_all_grants(session, with_shares, &visitor.origin).await,
         id => {
             let id = GrantId(id.parse().unwrap_or(0));
-            drive.end_grant(session, id, &visitor.origin).await
+            drive.end_grant(session, id, with_shares, &visitor.origin).await
         }
     };
     match done {
-        Ok(()) => Ok(visitor.see_other(&format!("{}?ended", paths::USER_APPS))),
+        Ok(done) => {
+            let what = if done.shares > 0 { "=shares" } else { "" };
+            Ok(visitor.see_other(&format!("{}?ended{what}", paths::USER_APPS)))
+        }
         Err(ConsoleError::Drive(Error::NotFound(_))) => Ok(visitor.error(ErrorPage::NotFound, None)),
         Err(e) => failed(&visitor, e),
     }

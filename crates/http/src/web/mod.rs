@@ -50,6 +50,7 @@ fn api_routes() -> Router<AppState> {
         .route("/grants", get(me::grants))
         .route("/grants/revoke-all", post(me::end_all_grants))
         .route("/grants/{id}", get(me::grant).delete(me::end_grant))
+        .route("/grants/{id}/shares", get(me::grant_shares))
         .route("/audit", get(me::audit))
         .route("/apps", get(apps::list).post(apps::create))
         .route("/apps/{id}", get(apps::show).patch(apps::change).delete(apps::delete))

@@ -6,12 +6,13 @@ use std::{future::Future, pin::Pin};
 use pantry_core::{
     Actor, Drive,
     auth::Origin,
+    downloads::Links,
     item::Item,
     weipan::{Dolog, WeipanActor},
 };
 use pantry_types::NodeId;
 
-use super::{fault::Fault, wire::Sent};
+use super::{fault::Fault, reply::json, wire::Sent};
 use crate::state::AppState;
 
 /// A call by nobody who is known yet.
@@ -86,22 +87,63 @@ impl Call {
         share_url(self.drive(), code)
     }
 
-    /// `url`: the page of the share that opens a file, else a signed link.
+    /// What writes the addresses of files.
+    pub fn urls(&self) -> Urls<'_> {
+        Urls {
+            call: self,
+            base: json(self.state.download_url()),
+            links: self.drive().links(&self.reader),
+        }
+    }
+
+    /// `url` of one file.
     pub fn file_url(&self, item: &Item, share: Option<&str>) -> String {
+        self.urls().file(item, share)
+    }
+}
+
+/// Addresses of files, of which a reply may hold many.
+#[derive(Debug)]
+pub struct Urls<'a> {
+    call: &'a Call,
+    /// The download address, as JSON.
+    base: Vec<u8>,
+    links: Links<'a>,
+}
+
+impl Urls<'_> {
+    /// `url`: the page of the share that opens a file, else a signed link.
+    pub fn file(&self, item: &Item, share: Option<&str>) -> String {
         match share {
-            Some(code) => self.share_url(code),
+            Some(code) => self.call.share_url(code),
             None => self.link(item, false),
         }
     }
 
     /// `s3_url`: a signed link for saving.
-    pub fn raw_url(&self, item: &Item) -> String {
+    pub fn raw(&self, item: &Item) -> String {
         self.link(item, true)
     }
 
+    /// Writes the same as JSON.
+    pub fn push_json(&self, out: &mut Vec<u8>, item: &Item, share: Option<&str>) {
+        match share {
+            Some(code) => out.extend_from_slice(&json(&self.call.share_url(code))),
+            None => {
+                // The address as a text without its last quote; what follows has nothing to escape.
+                out.extend_from_slice(self.base.strip_suffix(b"\"").unwrap_or(&self.base));
+                self.links.push(out, item.version, false);
+                out.push(b'"');
+            }
+        }
+    }
+
     fn link(&self, item: &Item, raw: bool) -> String {
-        let path = self.drive().item_link(&self.reader, item, raw);
-        [self.state.download_url(), &path].concat()
+        let base = self.call.state.download_url();
+        let mut out = Vec::with_capacity(base.len() + 80);
+        out.extend_from_slice(base.as_bytes());
+        self.links.push(&mut out, item.version, raw);
+        String::from_utf8(out).unwrap_or_default()
     }
 }
 

@@ -21,18 +21,19 @@ pub struct Reply {
     pub dolog: Option<Dolog>,
 }
 
-/// Writes a value that can always be written.
-pub fn json<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_else(|_| b"null".to_vec())
+/// Writes JSON after what is there. A vector takes every byte, and what replies hold can always be written.
+pub fn push<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let _ = serde_json::to_writer(out, value);
 }
 
-/// The same for what is about this long, in bytes: it is not moved while it grows.
-pub fn long_json<T: Serialize>(value: &T, length: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(length);
-    match serde_json::to_writer(&mut out, value) {
-        Ok(()) => out,
-        Err(_) => b"null".to_vec(),
-    }
+/// What most replies fit into, in bytes: they are not moved while they grow.
+const USUAL: usize = 1024;
+
+/// Writes JSON.
+pub fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut out = Vec::with_capacity(USUAL);
+    push(&mut out, value);
+    out
 }
 
 impl Reply {
@@ -58,20 +59,22 @@ impl Reply {
 
     /// The JSON.
     pub fn body(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(128 + self.data.as_ref().map_or(0, Vec::len));
-        let mut field = |name: &str, value: &[u8]| {
-            out.push(if out.is_empty() { b'{' } else { b',' });
-            out.extend_from_slice(format!("\"{name}\":").as_bytes());
-            out.extend_from_slice(value);
-        };
-        field("err_code", self.number.to_string().as_bytes());
-        field("err_msg", &json(&self.message));
+        let long = self.data.as_ref().map_or(0, Vec::len) + self.dolog.as_ref().map_or(0, |d| d.folders.len() * 20);
+        let mut out = Vec::with_capacity(256 + self.message.len() + long);
+        let mut number = itoa::Buffer::new();
+        out.extend_from_slice(b"{\"err_code\":");
+        out.extend_from_slice(number.format(self.number).as_bytes());
+        out.extend_from_slice(b",\"err_msg\":");
+        push(&mut out, &self.message);
         if let Some(data) = &self.data {
-            field("data", data);
+            out.extend_from_slice(b",\"data\":");
+            out.extend_from_slice(data);
         }
         if let Some(dolog) = &self.dolog {
-            field("dologid", &json(&dolog.head.to_string()));
-            field("dologdir", &json(&dolog.folders));
+            out.extend_from_slice(b",\"dologid\":\"");
+            out.extend_from_slice(number.format(dolog.head).as_bytes());
+            out.extend_from_slice(b"\",\"dologdir\":");
+            push(&mut out, &dolog.folders);
         }
         if let Some(fields) = self
             .beside

@@ -1,7 +1,5 @@
 //! The fields of each reply, with the type that each has in that very reply. Must not look anything up.
 
-use std::fmt::{self, Display, Write};
-
 use pantry_core::{
     item::Item,
     weipan::{Binned, Listed, Placed},
@@ -9,7 +7,10 @@ use pantry_core::{
 use pantry_types::{Md5, NodeId, Sha1};
 use serde::{Serialize, Serializer};
 
-use super::call::Call;
+use super::{
+    call::{Call, Urls},
+    reply::push,
+};
 
 /// The app that made a file, `0` for none.
 fn app_key(item: &Item) -> String {
@@ -20,44 +21,59 @@ fn app_key(item: &Item) -> String {
     }
 }
 
-/// A number or a digest that is written as a text without being one first.
-struct Text<T>(T);
+/// A number that is written as a text.
+struct Text(i64);
 
-/// What fits here is put together on the stack: the longest is a SHA-1, of 40 digits.
-const DIGITS: usize = 40;
-
-impl<T: Display> Serialize for Text<T> {
+impl Serialize for Text {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        // `collect_str` would look for what to escape in each piece of a formatted text.
-        let mut text = Digits {
-            bytes: [0; DIGITS],
-            length: 0,
-        };
-        match write!(text, "{}", self.0) {
-            Ok(()) => to.serialize_str(text.as_str()),
-            Err(_) => to.collect_str(&self.0),
-        }
+        to.serialize_str(itoa::Buffer::new().format(self.0))
     }
 }
 
-struct Digits {
-    bytes: [u8; DIGITS],
-    length: usize,
+/// Writes an object field by field: a list is long, and most of what it holds needs no look at what to escape.
+struct Line<'a> {
+    out: &'a mut Vec<u8>,
+    next: u8,
 }
 
-impl Digits {
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+impl<'a> Line<'a> {
+    fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, next: b'{' }
     }
-}
 
-impl Write for Digits {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.length + text.len();
-        let free = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
-        free.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
+    fn key(&mut self, name: &str) {
+        self.out.extend_from_slice(&[self.next, b'"']);
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.next = b',';
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.key(name);
+        push(self.out, text);
+    }
+
+    /// What is known to hold nothing to escape.
+    fn plain(&mut self, name: &str, text: &[u8]) {
+        self.key(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(text);
+        self.out.push(b'"');
+    }
+
+    /// A number as a text.
+    fn digits(&mut self, name: &str, number: i64) {
+        self.plain(name, itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn number(&mut self, name: &str, number: i64) {
+        self.key(name);
+        self.out
+            .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn end(self) {
+        self.out.push(b'}');
     }
 }
 
@@ -77,89 +93,73 @@ fn size_text(bytes: i64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A folder in a list.
-#[derive(Serialize)]
-pub struct FolderRow {
-    id: Text<NodeId>,
-    name: String,
-    pid: Text<NodeId>,
-    ctime: Text<i64>,
-    ltime: Text<i64>,
-    file_num: Text<i64>,
-    dir_num: Text<i64>,
-}
+/// About what an entry of a list takes as JSON, in bytes.
+const ROW: usize = 480;
 
-/// A file in a list.
-#[derive(Serialize)]
-pub struct FileRow {
-    id: Text<NodeId>,
-    name: String,
-    dir_id: Text<NodeId>,
-    ctime: Text<i64>,
-    ltime: Text<i64>,
-    size: String,
-    #[serde(rename = "type")]
-    kind: String,
-    md5: Text<Md5>,
-    sha1: Text<Sha1>,
-    share: i64,
-    byte: Text<i64>,
-    length: Text<i64>,
-    url: String,
-}
-
-/// An entry of a list.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub enum Row {
-    /// A folder.
-    Folder(FolderRow),
-    /// A file.
-    File(FileRow),
-}
-
-/// An entry of a list.
-pub fn row(call: &Call, listed: Listed) -> Row {
-    let item = listed.item;
-    if item.kind == pantry_core::Kind::Folder {
-        return Row::Folder(FolderRow {
-            id: Text(item.id),
-            name: item.name,
-            pid: Text(item.parent),
-            ctime: Text(item.created_at),
-            ltime: Text(item.modified_at),
-            file_num: Text(item.file_count),
-            dir_num: Text(item.folder_count),
-        });
+/// The entries of a list, as a JSON array.
+fn push_rows(out: &mut Vec<u8>, call: &Call, items: &[Listed]) {
+    out.reserve(items.len() * ROW + 256);
+    let urls = call.urls();
+    let mut next = b'[';
+    for listed in items {
+        out.push(next);
+        next = b',';
+        push_row(out, &urls, listed);
     }
-    Row::File(FileRow {
-        id: Text(item.id),
-        dir_id: Text(item.parent),
-        ctime: Text(item.created_at),
-        ltime: Text(item.modified_at),
-        size: size_text(item.size),
-        md5: Text(item.md5),
-        sha1: Text(item.sha1),
-        share: shared(listed.share.as_deref()),
-        byte: Text(item.size),
-        length: Text(item.size),
-        url: call.file_url(&item, listed.share.as_deref()),
-        kind: item.mime,
-        name: item.name,
-    })
+    if next == b'[' {
+        out.push(b'[');
+    }
+    out.push(b']');
+}
+
+fn push_row(out: &mut Vec<u8>, urls: &Urls<'_>, listed: &Listed) {
+    let item = &listed.item;
+    let mut line = Line::new(out);
+    line.digits("id", item.id.0);
+    line.text("name", &item.name);
+    if item.kind == pantry_core::Kind::Folder {
+        line.digits("pid", item.parent.0);
+    } else {
+        line.digits("dir_id", item.parent.0);
+    }
+    line.digits("ctime", item.created_at);
+    line.digits("ltime", item.modified_at);
+    if item.kind == pantry_core::Kind::Folder {
+        line.digits("file_num", item.file_count);
+        line.digits("dir_num", item.folder_count);
+    } else {
+        line.plain("size", size_text(item.size).as_bytes());
+        line.text("type", &item.mime);
+        line.plain("md5", &item.md5.hex());
+        line.plain("sha1", &item.sha1.hex());
+        line.number("share", shared(listed.share.as_deref()));
+        line.digits("byte", item.size);
+        line.digits("length", item.size);
+        line.key("url");
+        urls.push_json(line.out, item, listed.share.as_deref());
+    }
+    line.end();
+}
+
+/// `get_list`, `list_items`
+pub fn rows(call: &Call, items: &[Listed]) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_rows(&mut out, call, items);
+    out
+}
+
+/// `getlist`
+pub fn list(call: &Call, items: &[Listed], page: &PageInfo) -> Vec<u8> {
+    let mut out = b"{\"list\":".to_vec();
+    push_rows(&mut out, call, items);
+    out.extend_from_slice(b",\"pageinfo\":");
+    push(&mut out, page);
+    out.push(b'}');
+    out
 }
 
 fn shared(share: Option<&str>) -> i64 {
     if share.is_some() { 1 } else { -1 }
-}
-
-/// `getlist`
-#[derive(Serialize)]
-pub struct ListData {
-    /// The entries.
-    pub list: Vec<Row>,
-    /// Which page it is.
-    pub pageinfo: PageInfo,
 }
 
 /// Which page a list is.
@@ -180,19 +180,19 @@ pub struct PageInfo {
 /// `get_file_info`
 #[derive(Serialize)]
 pub struct FileInfo {
-    id: String,
+    id: Text,
     name: String,
-    uid: String,
-    dir_id: String,
-    ctime: String,
-    ltime: String,
+    uid: Text,
+    dir_id: Text,
+    ctime: Text,
+    ltime: Text,
     dtime: &'static str,
-    size: String,
+    size: Text,
     is_locked: &'static str,
     #[serde(rename = "type")]
     kind: String,
-    md5: String,
-    sha1: String,
+    md5: Md5,
+    sha1: Sha1,
     w: &'static str,
     h: &'static str,
     hid: &'static str,
@@ -200,28 +200,29 @@ pub struct FileInfo {
     app_key: String,
     source: &'static str,
     ip: &'static str,
-    rev_id: String,
+    rev_id: Text,
     share: i64,
     s3_url: String,
     url: String,
-    byte: String,
-    length: String,
+    byte: Text,
+    length: Text,
 }
 
 /// `get_file_info`
 pub fn file_info(call: &Call, listed: Listed) -> FileInfo {
     let item = listed.item;
+    let urls = call.urls();
     FileInfo {
-        id: item.id.to_string(),
-        uid: call.uid(),
-        dir_id: item.parent.to_string(),
-        ctime: item.created_at.to_string(),
-        ltime: item.modified_at.to_string(),
+        id: Text(item.id.0),
+        uid: Text(call.caller.user.0),
+        dir_id: Text(item.parent.0),
+        ctime: Text(item.created_at),
+        ltime: Text(item.modified_at),
         dtime: "0",
-        size: item.size.to_string(),
+        size: Text(item.size),
         is_locked: "0",
-        md5: item.md5.to_string(),
-        sha1: item.sha1.to_string(),
+        md5: item.md5,
+        sha1: item.sha1,
         w: "0",
         h: "0",
         hid: "0",
@@ -229,13 +230,13 @@ pub fn file_info(call: &Call, listed: Listed) -> FileInfo {
         app_key: app_key(&item),
         source: "1",
         ip: "0",
-        rev_id: item.version.to_string(),
+        rev_id: Text(item.version.0),
         share: shared(listed.share.as_deref()),
-        s3_url: call.raw_url(&item),
-        url: call.file_url(&item, listed.share.as_deref()),
-        byte: item.size.to_string(),
-        length: item.size.to_string(),
-        kind: item.mime.clone(),
+        s3_url: urls.raw(&item),
+        url: urls.file(&item, listed.share.as_deref()),
+        byte: Text(item.size),
+        length: Text(item.size),
+        kind: item.mime,
         name: item.name,
     }
 }
@@ -435,10 +436,6 @@ mod tests {
     //! Sizes and numbers as they are shown.
     use super::*;
 
-    fn written(value: &impl Serialize) -> String {
-        serde_json::to_string(value).expect("a text")
-    }
-
     #[test]
     fn sizes_are_shown_as_the_api_does() {
         for (bytes, text) in [
@@ -456,15 +453,18 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_digests_are_written_as_texts() {
-        assert_eq!(written(&Text(i64::MIN)), "\"-9223372036854775808\"");
-        assert_eq!(written(&Text(NodeId(1001))), "\"1001\"");
-        assert_eq!(written(&Text(Sha1([0xab; 20]))), format!("\"{}\"", "ab".repeat(20)));
-        // What is longer than any of them is written all the same.
-        assert_eq!(
-            written(&Text("x".repeat(DIGITS + 1))),
-            format!("\"{}\"", "x".repeat(DIGITS + 1))
-        );
+    fn an_object_is_written_as_a_serializer_would() {
+        let mut out = Vec::new();
+        let mut line = Line::new(&mut out);
+        line.digits("least", i64::MIN);
+        line.text("name", "a \"b\"\\\n\u{1}");
+        line.plain("sha1", &Sha1([0xab; 20]).hex());
+        line.number("n", -1);
+        line.end();
+        let expected = serde_json::json!({
+            "least": i64::MIN.to_string(), "name": "a \"b\"\\\n\u{1}", "sha1": "ab".repeat(20), "n": -1,
+        });
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&out).ok(), Some(expected));
     }
 
     #[test]

@@ -251,7 +251,7 @@ fn begin(sent: &Sent, fields: usize, head: Head, spool_bytes: u64) -> Part {
 
 fn end(sent: &mut Sent, part: Option<Part>, whole: bool) {
     match part {
-        Some(Part::Field(name, value)) => push(&mut sent.params, &name, value),
+        Some(Part::Field(name, value)) => push(&mut sent.params, name, value),
         Some(Part::File(keeping)) => sent.file = Some(keeping.done(whole)),
         Some(Part::Ignored) | None => {}
     }
@@ -300,12 +300,13 @@ fn file_name(path: &[u8]) -> Option<String> {
     String::from_utf8(path[start..].to_vec()).ok()
 }
 
-fn push(params: &mut Vec<(String, Value)>, name: &[u8], value: Vec<u8>) {
+fn push(params: &mut Vec<(String, Value)>, name: Vec<u8>, value: Vec<u8>) {
     if params.len() >= FIELDS {
         return;
     }
     let value = String::from_utf8(value).map_or(Value::NotUtf8, Value::Text);
-    params.push((String::from_utf8_lossy(name).into_owned(), value));
+    let name = String::from_utf8(name).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    params.push((name, value));
 }
 
 fn add_pairs(params: &mut Vec<(String, Value)>, text: &[u8]) {
@@ -317,12 +318,15 @@ fn add_pairs(params: &mut Vec<(String, Value)>, text: &[u8]) {
     {
         let at = memchr::memchr(b'=', pair);
         let (name, value) = at.map_or((pair, &b""[..]), |at| (&pair[..at], &pair[at + 1..]));
-        push(params, &decode(name), decode(value));
+        push(params, decode(name), decode(value));
     }
 }
 
 /// Undoes `+` and percent-encoding; what is neither, raw UTF-8 and spaces included, stays as it is.
 fn decode(text: &[u8]) -> Vec<u8> {
+    if memchr::memchr2(b'+', b'%', text).is_none() {
+        return text.to_vec();
+    }
     let spaced: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
     percent_decode(&spaced).collect()
 }
@@ -339,7 +343,7 @@ fn add_json(sent: &mut Sent, text: &[u8]) {
             serde_json::Value::Bool(flag) => flag.to_string(),
             serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => continue,
         };
-        push(&mut sent.params, name.as_bytes(), text.into_bytes());
+        push(&mut sent.params, name.into_bytes(), text.into_bytes());
     }
 }
 

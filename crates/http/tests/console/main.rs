@@ -8,4 +8,5 @@ mod hooks;
 mod me;
 mod pages;
 mod secrets;
+mod shares;
 mod world;

@@ -13,13 +13,13 @@ pantry_testkit::both_engines!(
 );
 
 /// The value of the first hidden field of this name.
-fn hidden(page: &Answer, name: &str) -> String {
+pub fn hidden(page: &Answer, name: &str) -> String {
     let (text, start) = (page.text(), format!("name=\"{name}\" value=\""));
     let from = text.find(&start).unwrap_or_else(|| panic!("no field {name}: {text}")) + start.len();
     text[from..].split('"').next().expect("an end").to_owned()
 }
 
-async fn page(w: &World, path: &str, cookie: &str) -> Answer {
+pub async fn page(w: &World, path: &str, cookie: &str) -> Answer {
     let request = Request::get(path)
         .header("cookie", cookie)
         .header("accept-language", "en");
@@ -32,7 +32,7 @@ async fn page(w: &World, path: &str, cookie: &str) -> Answer {
     .await
 }
 
-async fn submit(w: &World, path: &str, cookie: &str, form: String) -> Answer {
+pub async fn submit(w: &World, path: &str, cookie: &str, form: String) -> Answer {
     let request = Request::post(path)
         .header("cookie", cookie)
         .header("accept-language", "en");

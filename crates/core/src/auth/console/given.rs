@@ -1,22 +1,28 @@
 //! What a person allowed apps, for that person: looking at it and taking it back.
 //! Must not know how a grant ends; [`crate::auth`] does.
 
+use std::collections::HashMap;
+
 use pantry_db::{
     Tx, given,
     given::{Given, Size},
+    shares,
 };
-use pantry_types::{GrantId, Scopes, UserId};
+use pantry_types::{GrantId, Scopes, ShareId, UserId};
 
 use super::{ConsoleError, Page, Paging};
 use crate::{
     Drive, Error, access,
     actor::Actor,
     auth::{Origin, SessionActor},
+    shares::Listed,
 };
 
 /// How many nodes of a folder are counted where many folders are shown, and where one is.
 const COUNTED_OF_MANY: usize = 2_000;
 const COUNTED_OF_ONE: usize = 100_000;
+/// Shares that are shown with a grant.
+const LATEST: i64 = 10;
 
 /// What one app was allowed. Times in Unix seconds.
 #[derive(Debug, Clone)]
@@ -51,6 +57,19 @@ pub struct GrantInfo {
     pub expires_at: i64,
     /// When the person last signed in to the app by password, 0 for never: the app has the whole drive then.
     pub weipan_at: i64,
+    /// Shares that it made and that serve. They stay when its access ends, unless they are ended with it.
+    pub shares: i64,
+    /// The latest of them.
+    pub latest_shares: Vec<Listed>,
+}
+
+/// What taking access back did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TakenBack {
+    /// Grants that ended.
+    pub grants: u64,
+    /// Shares that were ended with them.
+    pub shares: u64,
 }
 
 struct List {
@@ -69,11 +88,33 @@ async fn list(tx: &mut Tx<'_>, a: &List) -> Result<Vec<GrantInfo>, ConsoleError>
     } else {
         (given::page(tx, a.user, a.after, a.now, a.limit).await?, COUNTED_OF_MANY)
     };
+    let shares: HashMap<String, i64> = shares::serving_by_app(tx, a.user, a.now).await?.into_iter().collect();
     let mut found = Vec::with_capacity(given.len());
     for g in given {
-        found.push(describe(tx, a, g, counted).await?);
+        let count = shares.get(&g.grant.client_id).copied().unwrap_or(0);
+        let latest_shares = match count {
+            0 => Vec::new(),
+            _ => shares_of(tx, a, &g.grant.client_id, ShareId(i64::MAX), LATEST).await?,
+        };
+        found.push(GrantInfo {
+            shares: count,
+            latest_shares,
+            ..describe(tx, a, g, counted).await?
+        });
     }
     Ok(found)
+}
+
+async fn shares_of(
+    tx: &mut Tx<'_>,
+    a: &List,
+    client_id: &str,
+    before: ShareId,
+    limit: i64,
+) -> Result<Vec<Listed>, ConsoleError> {
+    let person = Actor::person(a.user);
+    let entry = access::enter(tx, &person, a.now).await?;
+    Ok(crate::shares::serving_of(tx, &entry, client_id, before, limit).await?)
 }
 
 async fn describe(tx: &mut Tx<'_>, a: &List, g: Given, counted: usize) -> Result<GrantInfo, ConsoleError> {
@@ -107,6 +148,8 @@ async fn describe(tx: &mut Tx<'_>, a: &List, g: Given, counted: usize) -> Result
         last_address: g.grant.last_address,
         expires_at: g.grant.expires_at,
         weipan_at: g.grant.weipan_at,
+        shares: 0,
+        latest_shares: Vec::new(),
     })
 }
 
@@ -143,30 +186,97 @@ impl Drive {
         Ok(found.into_iter().next().ok_or(Error::NotFound("grant"))?)
     }
 
-    /// Takes one back.
+    /// The shares that the app of one of them made and that serve, latest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]: another person's grant too; [`Error::Invalid`] (cursor).
+    pub async fn grant_shares(
+        &self,
+        session: &SessionActor,
+        id: GrantId,
+        paging: &Paging,
+    ) -> Result<Page<Listed>, ConsoleError> {
+        let before = ShareId(paging.number(i64::MAX)?);
+        let args = List {
+            user: session.user,
+            after: id,
+            one: true,
+            now: self.now(),
+            limit: paging.fetch(),
+        };
+        let found = self
+            .0
+            .db
+            .read((args, before), |tx, (a, before)| {
+                Box::pin(async move {
+                    let one = given::one(tx, a.user, a.after, a.now).await?;
+                    let one = one.ok_or(Error::NotFound("grant"))?;
+                    shares_of(tx, a, &one.grant.client_id, *before, a.limit).await
+                })
+            })
+            .await?;
+        Ok(Page::of(found, paging.limit(), |l| l.share.id.to_string()))
+    }
+
+    /// Takes one back, with the shares that the app made if that is wanted: without it they stay, they are the person's.
     ///
     /// # Errors
     /// [`Error::NotFound`]: another person's too.
-    pub async fn end_grant(&self, session: &SessionActor, id: GrantId, origin: &Origin) -> Result<(), ConsoleError> {
+    pub async fn end_grant(
+        &self,
+        session: &SessionActor,
+        id: GrantId,
+        with_shares: bool,
+        origin: &Origin,
+    ) -> Result<TakenBack, ConsoleError> {
         let grant = self.grant(session, id).await?;
-        Ok(self.revoke_grant(session, &grant.client_id, origin).await?)
+        Ok(self.take_back(session, &grant.client_id, with_shares, origin).await?)
+    }
+
+    /// Shares end first: what fails in between leaves a grant that can be taken back again. Those that the app made meanwhile
+    /// end after it.
+    async fn take_back(
+        &self,
+        session: &SessionActor,
+        client_id: &str,
+        with_shares: bool,
+        origin: &Origin,
+    ) -> Result<TakenBack, Error> {
+        let mut shares = 0;
+        if with_shares {
+            shares = self.cancel_shares_of(session.user, client_id, origin).await?;
+        }
+        self.revoke_grant(session, client_id, origin).await?;
+        if with_shares {
+            shares += self.cancel_shares_of(session.user, client_id, origin).await?;
+        }
+        Ok(TakenBack { grants: 1, shares })
     }
 
     /// Takes all of them back, and says how many.
     ///
     /// # Errors
     /// The row store's; what was taken back stays so.
-    pub async fn end_all_grants(&self, session: &SessionActor, origin: &Origin) -> Result<usize, ConsoleError> {
-        let mut sum = 0;
+    pub async fn end_all_grants(
+        &self,
+        session: &SessionActor,
+        with_shares: bool,
+        origin: &Origin,
+    ) -> Result<TakenBack, ConsoleError> {
+        let mut sum = TakenBack::default();
         loop {
             let page = self.grants(session, &Paging::default()).await?;
             if page.items.is_empty() {
                 return Ok(sum);
             }
             for grant in page.items {
-                match self.revoke_grant(session, &grant.client_id, origin).await {
+                match self.take_back(session, &grant.client_id, with_shares, origin).await {
+                    Ok(done) => {
+                        sum.grants += 1;
+                        sum.shares += done.shares;
+                    }
                     // Somebody was quicker.
-                    Ok(()) | Err(Error::NotFound(_)) => sum += 1,
+                    Err(Error::NotFound(_)) => sum.grants += 1,
                     Err(e) => return Err(e.into()),
                 }
             }

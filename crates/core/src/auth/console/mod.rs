@@ -20,7 +20,7 @@ pub use admin::UserPage;
 pub use apps::{AppDraft, AppEdit, AppInfo, Edited, Ended};
 pub use audit::{AuditLine, AuditWanted};
 pub use follow::SweptConsole;
-pub use given::GrantInfo;
+pub use given::{GrantInfo, TakenBack};
 pub use hooks::{HookInfo, HookSet};
 pub use icon::Icon;
 pub use pantry_db::{

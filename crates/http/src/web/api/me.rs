@@ -75,17 +75,34 @@ pub async fn grant(signed: Signed, Path(id): Path<String>) -> Reply<web::GrantEn
     Ok(Answer(show::grant(grant)))
 }
 
-/// Takes one back.
-pub async fn end_grant(signed: Signed, Path(id): Path<String>) -> Reply<web::Ended> {
+/// Shares that the app of one made and that serve.
+pub async fn grant_shares(signed: Signed, Path(id): Path<String>, paged: Paged) -> Reply<web::Page<web::GrantShare>> {
+    let page = signed
+        .drive()
+        .grant_shares(&signed.session, grant_id(&id), &paged.paging)
+        .await?;
     let drive = signed.drive();
-    drive.end_grant(&signed.session, grant_id(&id), &signed.origin).await?;
-    Ok(Answer(web::Ended { ended: 1 }))
+    Ok(Answer(show::page(page, |listed| show::grant_share(drive, listed))))
 }
 
-/// Takes all of them back.
-pub async fn end_all_grants(signed: Signed) -> Reply<web::Ended> {
-    let ended = signed.drive().end_all_grants(&signed.session, &signed.origin).await?;
-    Ok(Answer(web::Ended { ended: ended as u64 }))
+/// Takes one back; with `cancel_shares` what it shared too.
+pub async fn end_grant(signed: Signed, Path(id): Path<String>, paged: Paged) -> Reply<web::GrantsEnded> {
+    let with_shares = paged.flag("cancel_shares")?;
+    let done = signed
+        .drive()
+        .end_grant(&signed.session, grant_id(&id), with_shares, &signed.origin)
+        .await?;
+    Ok(Answer(show::taken_back(done)))
+}
+
+/// Takes all of them back; with `cancel_shares` what their apps shared too.
+pub async fn end_all_grants(signed: Signed, paged: Paged) -> Reply<web::GrantsEnded> {
+    let with_shares = paged.flag("cancel_shares")?;
+    let done = signed
+        .drive()
+        .end_all_grants(&signed.session, with_shares, &signed.origin)
+        .await?;
+    Ok(Answer(show::taken_back(done)))
 }
 
 /// What is no id is an id that nothing has.

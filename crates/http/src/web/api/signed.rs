@@ -140,6 +140,11 @@ impl Paged {
         self.query.all(name).next().filter(|t| !t.is_empty()).map(str::to_owned)
     }
 
+    /// Whether the query says so.
+    pub fn flag(&self, name: &'static str) -> Result<bool, Fault> {
+        Ok(self.query.opt_flag(name)?.unwrap_or(false))
+    }
+
     /// One number of the query.
     pub fn number(&self, name: &'static str) -> Result<Option<i64>, Fault> {
         self.query.opt_int(name).map_err(Fault::from)

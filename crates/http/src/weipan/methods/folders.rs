@@ -1,18 +1,19 @@
 //! Folders: making, listing, renaming, moving, deleting, finding by path.
 
-use pantry_core::{Kind, files::Selection, weipan::Dolog};
+use pantry_core::{
+    Kind,
+    files::Selection,
+    weipan::{Dolog, Listed},
+};
 use serde::Serialize;
 
 use crate::weipan::{
     args,
     call::{Call, Done},
     fault::{Cause, Fault},
-    reply::{json, long_json},
+    reply::json,
     show,
 };
-
-/// About what an entry of a list takes as JSON, in bytes.
-const ROW: usize = 480;
 
 /// `dir/create_dir`
 pub async fn create(call: &Call) -> Result<Done, Fault> {
@@ -23,43 +24,32 @@ pub async fn create(call: &Call) -> Result<Done, Fault> {
     Ok(Done::WroteIn(Some(data), made.head, made.item.parent))
 }
 
-async fn page(call: &Call) -> Result<(show::ListData, Dolog), Fault> {
+async fn page(call: &Call) -> Result<(Vec<Listed>, show::PageInfo, Dolog), Fault> {
     let folder = args::folder_or_root(&call.sent, "dir_id")?;
     let (page, page_size) = (args::page(&call.sent)?, args::page_size(&call.sent)?);
     let (listing, dolog) = call
         .drive()
         .weipan_list(&call.reader(), folder, page, page_size, call.since)
         .await?;
-    let data = show::ListData {
-        list: listing
-            .items
-            .into_iter()
-            .map(|listed| show::row(call, listed))
-            .collect(),
-        pageinfo: show::PageInfo {
-            page,
-            page_size,
-            rstotal: listing.total,
-            page_total: (listing.total + page_size - 1) / page_size,
-        },
+    let page = show::PageInfo {
+        page,
+        page_size,
+        rstotal: listing.total,
+        page_total: (listing.total + page_size - 1) / page_size,
     };
-    Ok((data, dolog))
+    Ok((listing.items, page, dolog))
 }
 
 /// `dir/getlist`
 pub async fn list(call: &Call) -> Result<Done, Fault> {
-    let (data, dolog) = page(call).await?;
-    let length = data.list.len() * ROW + 256;
-    Ok(Done::Seen(Some(long_json(&data, length)), dolog))
+    let (items, page, dolog) = page(call).await?;
+    Ok(Done::Seen(Some(show::list(call, &items, &page)), dolog))
 }
 
 /// `dir/get_list`, `dir/list_items`
 pub async fn list_flat(call: &Call) -> Result<Done, Fault> {
-    let (data, dolog) = page(call).await?;
-    Ok(Done::Seen(
-        Some(long_json(&data.list, data.list.len() * ROW + 16)),
-        dolog,
-    ))
+    let (items, _, dolog) = page(call).await?;
+    Ok(Done::Seen(Some(show::rows(call, &items)), dolog))
 }
 
 /// `dir/rename_dir`
