@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 
 /// What stands before a secret that has a form of its own, whoever made it.
-const PREFIXES: [&str; 9] = [
+const PREFIXES: [&str; 10] = [
     "pantry_at_",
     "pantry_rt_",
     "pantry_cs_",
@@ -18,6 +18,7 @@ const PREFIXES: [&str; 9] = [
     "pantry_se_",
     "pantry_pl_",
     "pantry_su_",
+    "whsec_",
     "$argon2",
     "-----BEGIN PRIVATE KEY",
 ];
@@ -25,7 +26,7 @@ const PREFIXES: [&str; 9] = [
 const BODY: usize = 20;
 
 /// What a run of all tests meets at least: a run that did not was not searched.
-const MET: [&str; 16] = [
+const MET: [&str; 17] = [
     "HTTP Basic",
     "access_token",
     "claim of a link",
@@ -39,6 +40,7 @@ const MET: [&str; 16] = [
     "password",
     "password link",
     "refresh_token",
+    "secret",
     "signature of a link",
     "upload_id",
     "user_code",

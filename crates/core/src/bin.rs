@@ -481,7 +481,7 @@ async fn free_subtree(
         if *budget == 0 {
             return Ok(false);
         }
-        let children = nodes::some_children(tx, user.id, at, (*budget).min(500) as i64).await?;
+        let children = nodes::page(tx, user.id, at, None, (*budget).min(500) as i64).await?;
         if children.is_empty() {
             if let Some(node) = nodes::get(tx, user.id, at).await? {
                 free_nodes(tx, user, &[node], now).await?;
@@ -518,7 +518,7 @@ async fn free_nodes(tx: &mut Tx<'_>, user: &mut Books, freed: &[Node], now: i64)
 }
 
 /// Nodes freed in one transaction of the background: few, since others wait behind it.
-const BATCH: usize = 200;
+const BATCH: usize = 64;
 
 async fn purge_batch(tx: &mut Tx<'_>, user: UserId, now: i64) -> Result<(), Error> {
     let mut user = books::of(tx, user).await?.ok_or(Error::NotFound("user"))?;

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use pantry_blob::BlobKey;
 use pantry_db::{
-    Tx, bin, blobs, blobs::Blob, grants, jobs, nodes, nodes::Kind, uploads, users, users::User, versions,
-    versions::Version,
+    Tx, bin, blobs, blobs::Blob, grants, hooks, jobs, nodes, nodes::Kind, shares, uploads, users, users::User,
+    versions, versions::Version,
 };
 use pantry_types::{NodeId, UserId, VersionId};
 use serde::Serialize;
@@ -66,11 +66,35 @@ impl Drive {
                 findings.extend(self.check_user(user, options.repair).await?);
             }
         }
+        findings.extend(self.check_loose().await?);
         findings.extend(self.check_blobs(options.quick, progress).await?);
         Ok(Report {
             clean: findings.is_empty(),
             findings,
         })
+    }
+
+    /// What hangs on nothing: shown by no share, told to no webhook.
+    async fn check_loose(&self) -> Result<Vec<Finding>, Error> {
+        let (shown, told) = self
+            .db()
+            .read((), |tx, ()| {
+                Box::pin(async move { Ok::<_, Error>((shares::loose(tx).await?, hooks::loose(tx).await?)) })
+            })
+            .await?;
+        let shown = (shown > 0).then(|| ("item without its share".to_owned(), shown));
+        let all = shown
+            .map(|s| ("share_loose", s))
+            .into_iter()
+            .chain(told.into_iter().map(|t| ("webhook_loose", t)));
+        Ok(all
+            .map(|(kind, (what, count))| Finding {
+                kind,
+                subject: what,
+                detail: format!("{count} rows"),
+                repairable: false,
+            })
+            .collect())
     }
 
     async fn check_user(&self, user: UserId, repair: bool) -> Result<Vec<Finding>, Error> {

@@ -1,6 +1,8 @@
 //! Housekeeping: what has had its time goes, in small batches.
 //! Must not decide what is kept; the settings and the rules of the drive do.
 
+use std::time::Duration;
+
 use pantry_blob::{BlobError, BlobKey};
 use pantry_db::{Tx, bin, blobs, books, changes, jobs, meta, uploads, users, versions};
 use pantry_types::{Blake3, UserId, VersionId};
@@ -8,12 +10,15 @@ use pantry_types::{Blake3, UserId, VersionId};
 use crate::{Drive, Error, bin::Freeing};
 
 /// Rows looked at in one transaction.
-const BATCH: i64 = 200;
+const BATCH: i64 = 100;
 /// Seconds after which a file in storage that no row names is a leak for certain.
 const ORPHAN_SECONDS: i64 = 2 * 86_400;
 /// Seconds that the row of an ended upload still answers for.
 const REMEMBER_UPLOADS: i64 = 7 * 86_400;
 const DAY: i64 = 86_400;
+/// How many times as long as a batch took it rests after it: nobody waits for it, others have the rows most of the time.
+const RESTS: u32 = 2;
+const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// What a round did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,10 +57,18 @@ impl Drive {
         first.map_or(Ok(swept), Err)
     }
 
+    /// Gives others their turn after a batch that was begun at this time.
+    async fn rest(&self, begun_ms: i64) {
+        let took = u64::try_from(self.clock().now_ms() - begun_ms).unwrap_or(0);
+        // The clock may have been set.
+        tokio::time::sleep((Duration::from_millis(took) * RESTS).min(LONGEST_REST)).await;
+    }
+
     async fn sweep_uploads(&self) -> Result<(), Error> {
         while self.expire_uploads().await? {}
         let before = self.now() - REMEMBER_UPLOADS;
         loop {
+            let begun = self.clock().now_ms();
             let n = self
                 .db()
                 .write(before, |tx, before| {
@@ -65,12 +78,14 @@ impl Drive {
             if n == 0 {
                 return Ok(());
             }
+            self.rest(begun).await;
         }
     }
 
     async fn sweep_bin(&self, swept: &mut Swept) -> Result<(), Error> {
         let before = self.now() - self.settings().bin.keep_days * DAY;
         loop {
+            let begun = self.clock().now_ms();
             let n = self
                 .db()
                 .write((before, self.now()), |tx, (before, now)| {
@@ -81,12 +96,14 @@ impl Drive {
             if n == 0 {
                 return Ok(());
             }
+            self.rest(begun).await;
         }
     }
 
     async fn sweep_versions(&self, swept: &mut Swept) -> Result<(), Error> {
         let before = self.now() - self.settings().versions.keep_days * DAY;
         loop {
+            let begun = self.clock().now_ms();
             let stale = self
                 .db()
                 .read(before, |tx, before| {
@@ -108,12 +125,14 @@ impl Drive {
             if swept.versions == dropped_before {
                 return Ok(());
             }
+            self.rest(begun).await;
         }
     }
 
     async fn sweep_changes(&self) -> Result<(), Error> {
         let before = self.now() - self.settings().changes.keep_days * DAY;
         loop {
+            let begun = self.clock().now_ms();
             let n = self
                 .db()
                 .write(before, |tx, before| {
@@ -123,6 +142,7 @@ impl Drive {
             if n == 0 {
                 return Ok(());
             }
+            self.rest(begun).await;
         }
     }
 
@@ -130,6 +150,7 @@ impl Drive {
     async fn sweep_suspects(&self) -> Result<(), Error> {
         let mut after = (Vec::new(), 0);
         loop {
+            let begun = self.clock().now_ms();
             let args = (after.clone(), self.now());
             let last = self
                 .db()
@@ -141,6 +162,7 @@ impl Drive {
                 Some((hash, id)) => after = (hash.0.to_vec(), id),
                 None => return Ok(()),
             }
+            self.rest(begun).await;
         }
     }
 
@@ -151,6 +173,7 @@ impl Drive {
         let upload = self.settings().upload.session_seconds;
         let before = self.now() - self.settings().janitor.grace_seconds.max(upload);
         loop {
+            let begun = self.clock().now_ms();
             let gone = self
                 .db()
                 .write(before, |tx, before| {
@@ -164,6 +187,7 @@ impl Drive {
                 self.blobs().delete(key).await?;
                 swept.blobs += 1;
             }
+            self.rest(begun).await;
         }
     }
 

@@ -172,11 +172,11 @@ async fn small_subtree(tx: &mut Tx<'_>, entry: &Entry<'_>) -> Result<Option<Vec<
     let mut all = Vec::new();
     let mut queue = vec![entry.sandbox];
     while let Some(folder) = queue.pop() {
-        let mut after = NodeId(0);
+        let mut after = None;
         loop {
-            let page = nodes::children(tx, entry.user.id, folder, after, 500).await?;
+            let page = nodes::page(tx, entry.user.id, folder, after.as_ref(), 500).await?;
             let Some(last) = page.last() else { break };
-            after = last.id;
+            after = Some(last.into());
             queue.extend(page.iter().filter(|n| n.kind == Kind::Folder).map(|n| n.id));
             all.extend(page);
             if all.len() > WALK {

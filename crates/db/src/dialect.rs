@@ -17,6 +17,28 @@ pub const fn for_update(engine: Engine) -> &'static str {
     sql(engine, "", " FOR UPDATE")
 }
 
+/// `SELECT columns FROM table rest`, where SQLite reads the table by this index. Left to choose, without statistics, it takes
+/// the primary key for as good, and reads all that a person has.
+macro_rules! select_by {
+    ($engine:expr, $columns:expr, $table:literal, $index:literal, $rest:literal) => {
+        $crate::dialect::sql(
+            $engine,
+            concat!(
+                "SELECT ",
+                $columns,
+                " FROM ",
+                $table,
+                " INDEXED BY ",
+                $index,
+                " ",
+                $rest
+            ),
+            concat!("SELECT ", $columns, " FROM ", $table, " ", $rest),
+        )
+    };
+}
+pub(crate) use select_by;
+
 /// The right side of `column …` for an [`crate::IdList`] bound as `$n`: `= ANY($n)` or `IN (SELECT value FROM json_each($n))`.
 ///
 /// # Panics

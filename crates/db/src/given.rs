@@ -114,16 +114,18 @@ pub async fn size(tx: &mut Tx<'_>, user: UserId, folder: NodeId, most: usize) ->
     };
     let mut level = vec![folder.0];
     let mut seen = 0;
-    let sql = format!(
-        "SELECT id, kind, size FROM nodes WHERE user_id = $1 AND parent_id {} LIMIT $3",
-        dialect::in_list(tx.engine(), 2)
+    let sql = dialect::sql(
+        tx.engine(),
+        "SELECT id, kind, size FROM nodes INDEXED BY nodes_order \
+         WHERE user_id = $1 AND parent_id IN (SELECT value FROM json_each($2)) LIMIT $3",
+        "SELECT id, kind, size FROM nodes WHERE user_id = $1 AND parent_id = ANY($2) LIMIT $3",
     );
     while !level.is_empty() {
         let left = most - seen;
         let limit = i64::try_from(left + 1).unwrap_or(i64::MAX);
         let parents = crate::IdList(std::mem::take(&mut level));
         let found = tx
-            .query(&sql, &[&user.0, &parents, &limit], |r| {
+            .query(sql, &[&user.0, &parents, &limit], |r| {
                 Ok((r.get::<i64>(0)?, r.get::<i64>(1)?, r.get::<i64>(2)?))
             })
             .await?;

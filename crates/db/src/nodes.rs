@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use pantry_types::{Md5, NodeId, Sha1, UserId, VersionId};
 
-use crate::{DbError, Engine, IdList, Row, Tx, dialect};
+use crate::{DbError, Engine, IdList, Row, Tx, dialect, dialect::select_by};
 
 /// A folder or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -312,6 +312,17 @@ pub struct After {
     pub id: NodeId,
 }
 
+impl From<&Node> for After {
+    fn from(last: &Node) -> Self {
+        Self {
+            kind: last.kind,
+            sort_key: last.sort_key.clone(),
+            name: last.name.clone(),
+            id: last.id,
+        }
+    }
+}
+
 /// One page of a folder: folders first, each in natural order. The cost does
 /// not depend on how much lies before the page.
 pub async fn page(
@@ -495,30 +506,33 @@ pub async fn set_sandbox(tx: &mut Tx<'_>, user: UserId, id: NodeId, sandbox: boo
     Ok(())
 }
 
-/// Children of a folder in the order of their ids, for work in batches.
-pub async fn children(
+/// Some of a folder's entries in the order of their ids, which a new name does not change. `many`: the folder holds so many
+/// that the person's nodes are read in that order; where it holds few of them, its own are read and put in order.
+pub async fn by_id(
     tx: &mut Tx<'_>,
     user: UserId,
     parent: NodeId,
     after: NodeId,
+    many: bool,
     limit: i64,
 ) -> Result<Vec<Node>, DbError> {
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM nodes WHERE user_id = $1 AND parent_id = $2 AND id > $3 ORDER BY id LIMIT $4"
-    );
+    let sql = if many {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM nodes WHERE user_id = $1 AND parent_id = $2 AND id > $3 ORDER BY id LIMIT $4"
+        )
+    } else {
+        // The sum keeps PostgreSQL off the order of ids.
+        select_by!(
+            tx.engine(),
+            columns!(),
+            "nodes",
+            "nodes_order",
+            "WHERE user_id = $1 AND parent_id = $2 AND id + 0 > $3 ORDER BY id + 0 LIMIT $4"
+        )
+    };
     tx.query(sql, &[&user.0, &parent.0, &after.0, &limit], map).await
-}
-
-/// Any children of a folder, in no order: for work that removes them.
-pub async fn some_children(tx: &mut Tx<'_>, user: UserId, parent: NodeId, limit: i64) -> Result<Vec<Node>, DbError> {
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM nodes WHERE user_id = $1 AND parent_id = $2 LIMIT $3"
-    );
-    tx.query(sql, &[&user.0, &parent.0, &limit], map).await
 }
 
 /// Several nodes at once, in no order; unknown ids are left out.

@@ -306,6 +306,16 @@ pub async fn items_of(tx: &mut Tx<'_>, user: UserId, shares: &[i64]) -> Result<V
     .await
 }
 
+/// How much is shown by shares that are not there, for the check of the books.
+pub async fn loose(tx: &mut Tx<'_>) -> Result<i64, DbError> {
+    tx.query_one(
+        "SELECT COUNT(*) FROM share_items i WHERE NOT EXISTS (SELECT 1 FROM shares s WHERE s.user_id = i.user_id AND s.id = i.share_id)",
+        &[],
+        |r| r.get(0),
+    )
+    .await
+}
+
 /// What a share shows, in the order of their ids.
 pub async fn items(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<Vec<NodeId>, DbError> {
     tx.query(
@@ -316,14 +326,15 @@ pub async fn items(tx: &mut Tx<'_>, user: UserId, id: ShareId) -> Result<Vec<Nod
     .await
 }
 
-/// Shares that show some nodes alone, to everybody, without an end.
+/// Shares that show some nodes alone, to everybody, without an end. Found from the nodes: SQLite keeps to the order of a cross join,
+/// and of another reads all shares of the person for the order of their ids.
 macro_rules! open_shares {
     ($columns:literal, $nodes:literal, $end:literal) => {
         concat!(
             "SELECT ",
             $columns,
-            " FROM share_items i JOIN shares s ON s.user_id = i.user_id AND s.id = i.share_id \
-             WHERE i.user_id = $1 AND i.node_id ",
+            " FROM share_items i CROSS JOIN shares s \
+             WHERE s.user_id = i.user_id AND s.id = i.share_id AND i.user_id = $1 AND i.node_id ",
             $nodes,
             " AND s.state = 0 AND s.kind < 2 AND s.password_hash = '' AND s.expires_at = 0 AND s.max_downloads = 0 \
              ORDER BY s.id",

@@ -216,6 +216,8 @@ fn sqlite_query<T>(
     params: &[&dyn Param],
     map: impl Fn(&Row<'_>) -> Result<T, DbError>,
 ) -> Result<Vec<T>, DbError> {
+    #[cfg(debug_assertions)]
+    crate::sqlite::plans::check(conn, sql);
     let mut statement = conn.prepare_cached(sql)?;
     bind(&mut statement, params)?;
     let mut rows = statement.raw_query();
@@ -227,6 +229,8 @@ fn sqlite_query<T>(
 }
 
 fn sqlite_execute(conn: &rusqlite::Connection, sql: &str, params: &[&dyn Param]) -> Result<u64, DbError> {
+    #[cfg(debug_assertions)]
+    crate::sqlite::plans::check(conn, sql);
     let mut statement = conn.prepare_cached(sql)?;
     bind(&mut statement, params)?;
     Ok(statement.raw_execute()? as u64)

@@ -3,7 +3,7 @@
 
 use pantry_types::{Blake3, GrantId, Md5, NodeId, Scopes, Sha1, ShareId, UserId};
 
-use crate::{DbError, Row, Tx, dialect, nodes::bytes};
+use crate::{DbError, Row, Tx, dialect, dialect::select_by, nodes::bytes};
 
 /// How far an upload has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,10 +240,12 @@ pub async fn set_stored(tx: &mut Tx<'_>, user: UserId, id: i64, stored: &Stored)
 
 /// Open uploads to one name in one folder.
 pub async fn open_for(tx: &mut Tx<'_>, user: UserId, parent: NodeId, name: &str) -> Result<Vec<Upload>, DbError> {
-    let sql = concat!(
-        "SELECT ",
+    let sql = select_by!(
+        tx.engine(),
         columns!(),
-        " FROM uploads WHERE user_id = $1 AND parent_id = $2 AND name = $3 AND state = 0 ORDER BY id"
+        "uploads",
+        "uploads_same",
+        "WHERE user_id = $1 AND parent_id = $2 AND name = $3 AND state = 0 ORDER BY id"
     );
     tx.query(sql, &[&user.0, &parent.0, &name], map).await
 }

@@ -3,7 +3,7 @@
 
 use pantry_types::{Blake3, Md5, NodeId, Sha1, UserId, VersionId};
 
-use crate::{DbError, IdList, Row, Tx, dialect, nodes::bytes};
+use crate::{DbError, IdList, Row, Tx, dialect, dialect::select_by, nodes::bytes};
 
 /// One content of a file.
 #[derive(Debug, Clone)]
@@ -132,30 +132,36 @@ pub async fn remove_of(tx: &mut Tx<'_>, user: UserId, nodes: &[NodeId], now: i64
 
 /// All versions of a file, newest first.
 pub async fn of_node(tx: &mut Tx<'_>, user: UserId, node: NodeId) -> Result<Vec<Version>, DbError> {
-    let sql = concat!(
-        "SELECT ",
+    let sql = select_by!(
+        tx.engine(),
         columns!(),
-        " FROM versions WHERE user_id = $1 AND node_id = $2 ORDER BY id DESC"
+        "versions",
+        "versions_node",
+        "WHERE user_id = $1 AND node_id = $2 ORDER BY id DESC"
     );
     tx.query(sql, &[&user.0, &node.0], map).await
 }
 
 /// A person's versions with this MD5, newest first.
 pub async fn with_md5(tx: &mut Tx<'_>, user: UserId, md5: Md5, size: i64, limit: i64) -> Result<Vec<Version>, DbError> {
-    let sql = concat!(
-        "SELECT ",
+    let sql = select_by!(
+        tx.engine(),
         columns!(),
-        " FROM versions WHERE user_id = $1 AND md5 = $2 AND size = $3 ORDER BY id DESC LIMIT $4"
+        "versions",
+        "versions_md5",
+        "WHERE user_id = $1 AND md5 = $2 AND size = $3 ORDER BY id DESC LIMIT $4"
     );
     tx.query(sql, &[&user.0, &md5.0.to_vec(), &size, &limit], map).await
 }
 
 /// A person's versions with this SHA-1, newest first.
 pub async fn with_sha1(tx: &mut Tx<'_>, user: UserId, sha1: Sha1, limit: i64) -> Result<Vec<Version>, DbError> {
-    let sql = concat!(
-        "SELECT ",
+    let sql = select_by!(
+        tx.engine(),
         columns!(),
-        " FROM versions WHERE user_id = $1 AND sha1 = $2 ORDER BY id DESC LIMIT $3"
+        "versions",
+        "versions_sha1",
+        "WHERE user_id = $1 AND sha1 = $2 ORDER BY id DESC LIMIT $3"
     );
     tx.query(sql, &[&user.0, &sha1.0.to_vec(), &limit], map).await
 }

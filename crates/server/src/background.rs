@@ -14,6 +14,7 @@ const REST: Duration = Duration::from_millis(500);
 
 /// How many times as long as a batch of freeing took it rests after it.
 const FREEING_RESTS: u32 = 2;
+const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// How long it rests after an error: the same step is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -73,7 +74,8 @@ pub async fn worker(drive: Drive, mut stopped: watch::Receiver<bool>) {
             // Nobody waits for what is freed: others have the rows most of the time.
             (_, Ok(true)) => {
                 let took = u64::try_from(drive.clock().now_ms() - begun).unwrap_or(0);
-                Duration::from_millis(took) * FREEING_RESTS
+                // The clock may have been set.
+                (Duration::from_millis(took) * FREEING_RESTS).min(LONGEST_REST)
             }
             // Between two batches others get their turn.
             (Ok(true), Ok(false)) => Duration::ZERO,

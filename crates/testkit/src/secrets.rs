@@ -20,7 +20,7 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 /// Members of answers that nobody but the client may know. Each is also the name under which it is looked for.
-const MEMBERS: [&str; 14] = [
+const MEMBERS: [&str; 15] = [
     "access_token",
     "client_secret",
     "code",
@@ -30,6 +30,7 @@ const MEMBERS: [&str; 14] = [
     "password",
     "refresh_token",
     "request_uri",
+    "secret",
     "signature",
     "ticket",
     "token",

@@ -7,6 +7,7 @@ use pantry_testkit::{Engine, TestServer, both_engines, noise};
 
 both_engines!(
     a_hundred_parallel_uploads_never_exceed_the_quota,
+    parallel_restores_never_exceed_the_quota,
     a_hundred_parallel_creations_of_one_name_make_one,
     a_hundred_parallel_completes_make_one_file,
 );
@@ -46,6 +47,67 @@ async fn a_hundred_parallel_uploads_never_exceed_the_quota(engine: Engine) {
         (quota["used_bytes"].as_i64(), quota["free_bytes"].as_i64()),
         (Some(size * 30), Some(0))
     );
+}
+
+async fn parallel_restores_never_exceed_the_quota(engine: Engine) {
+    let server = TestServer::new(engine).await;
+    let ada = server.person_with("ada", Some(1_000)).await;
+    let app = server.app(&ada, "Notes").await;
+    let token = Arc::new(server.token(&ada, &app, "files.app_data user.read").await);
+    // Two versions that may not be dropped, what lies in the bin, and room for one more.
+    let file = token.file("/", "a", &noise(1, 200)).await;
+    token.file("/", "a", &noise(2, 200)).await;
+    let versions = format!("/v1/files/{file}/versions");
+    let listed = token.get(&versions).await.data();
+    let old = listed["versions"][1]["version"].as_i64().expect("an id");
+    token.post(&format!("{versions}/{old}/keep"), "").await.data();
+    let mut binned = Vec::new();
+    for n in 0..4 {
+        let id = token.file("/", &format!("b{n}"), &noise(10 + n, 90)).await;
+        token
+            .post("/v1/files/manage", &format!("action=delete&file_ids={id}"))
+            .await
+            .data();
+        binned.push(id);
+    }
+    let used = async || {
+        token.get("/v1/user/quota").await.data()["used_bytes"]
+            .as_i64()
+            .expect("a number")
+    };
+    assert_eq!(used().await, 760);
+    let calls = (0..24u64).map(|n| {
+        let (token, versions, binned) = (token.clone(), &versions, &binned);
+        async move {
+            match n % 3 {
+                0 => token
+                    .post(&format!("{versions}/{old}/restore"), "")
+                    .await
+                    .status
+                    .as_u16(),
+                1 => token
+                    .put("/", &format!("c{n}"), &noise(100 + n, 200))
+                    .await
+                    .status
+                    .as_u16(),
+                _ => {
+                    let id = binned[usize::try_from(n / 6).expect("small")];
+                    token
+                        .post("/v1/bin/restore", &format!("file_ids={id}"))
+                        .await
+                        .status
+                        .as_u16()
+                }
+            }
+        }
+    });
+    let statuses = join_all(calls).await;
+    // Each is there twice to be taken out of the bin once.
+    assert!(statuses.iter().all(|n| [200, 404, 507].contains(n)), "{statuses:?}");
+    let restored = statuses.iter().skip(2).step_by(3).filter(|n| **n == 200).count();
+    assert_eq!(restored, 4, "what was in the bin counted there as well: {statuses:?}");
+    let now = used().await;
+    assert!((760..=1_000).contains(&now), "{now}: {statuses:?}");
 }
 
 async fn a_hundred_parallel_creations_of_one_name_make_one(engine: Engine) {

@@ -52,6 +52,9 @@ struct LeaveRow {
     epoch: i64,
 }
 
+/// A folder that holds more than these is read in the order of the person's nodes.
+const MANY: i64 = 10_000;
+
 /// One of what was chosen.
 #[derive(Debug, Serialize, Deserialize)]
 struct Top {
@@ -70,16 +73,20 @@ struct Todo {
     into: NodeId,
     /// The last child done.
     after: NodeId,
+    /// It holds very many.
+    #[serde(default)]
+    many: bool,
     files: i64,
     folders: i64,
 }
 
 impl Todo {
-    fn new(source: NodeId, into: NodeId) -> Self {
+    fn new(source: &Node, into: NodeId) -> Self {
         Self {
-            source,
+            source: source.id,
             into,
             after: NodeId(0),
+            many: source.file_count + source.folder_count > MANY,
             files: 0,
             folders: 0,
         }
@@ -312,11 +319,11 @@ async fn copy_batch(tx: &mut Tx<'_>, entry: &Entry<'_>, job: &Job, plan: &mut Pl
                 ..new_node(&from, id, entry.user.bin_id, &top.name, &whose)
             };
             top.copy = insert(tx, &node).await?.0;
-            plan.queue.push(Todo::new(from.id, id));
+            plan.queue.push(Todo::new(&from, id));
             count += 1;
             continue;
         };
-        let page = nodes::children(tx, owner, todo.source, todo.after, room.max(1)).await?;
+        let page = nodes::by_id(tx, owner, todo.source, todo.after, todo.many, room.max(1)).await?;
         let whole = (page.len() as i64) < room.max(1);
         let ids = next_ids(tx, page.len() * 2).await?;
         let mut found = Vec::new();
@@ -327,7 +334,7 @@ async fn copy_batch(tx: &mut Tx<'_>, entry: &Entry<'_>, job: &Job, plan: &mut Pl
                 Kind::File => todo.files += 1,
                 Kind::Folder => {
                     todo.folders += 1;
-                    found.push(Todo::new(n.id, copied));
+                    found.push(Todo::new(n, copied));
                 }
             }
             todo.after = n.id;

@@ -89,11 +89,11 @@ async fn measure(tx: &mut Tx<'_>, user: UserId, top: &Node, limit: i64) -> Resul
         folders.push(top.id);
     }
     while let Some(folder) = folders.pop() {
-        let mut after = NodeId(0);
+        let mut after = None;
         loop {
-            let page = nodes::children(tx, user, folder, after, 1000).await?;
+            let page = nodes::page(tx, user, folder, after.as_ref(), 1000).await?;
             let Some(last) = page.last() else { break };
-            after = last.id;
+            after = Some(last.into());
             for n in &page {
                 count += 1;
                 bytes += n.size;
@@ -215,12 +215,12 @@ async fn copy_one(
     let top = entry.insert_node(tx, &to, top, true).await?;
     queue.push((from.node.id, top.node.id));
     while let Some((source, into)) = queue.pop() {
-        let mut after = NodeId(0);
+        let mut after = None;
         let (mut files, mut folders) = (0, 0);
         loop {
-            let page = nodes::children(tx, from.node.user, source, after, 1000).await?;
+            let page = nodes::page(tx, from.node.user, source, after.as_ref(), 1000).await?;
             let Some(last) = page.last() else { break };
-            after = last.id;
+            after = Some(last.into());
             let ids = next_ids(tx, page.len() * 2).await?;
             for (n, ids) in page.iter().zip(ids.chunks_exact(2)) {
                 let copied = copy_node(tx, n, into, (ids[0], ids[1]), &whose).await?;

@@ -346,7 +346,7 @@ async fn long_choices_wait_in_rows_that_end(on: On) {
     let dir = b.mkdir(&me, "/", "dir").await;
     b.fill(ann, dir.id, limits::ARCHIVE_IDS + 1).await;
     let listed = b.drive.db().read((ann, dir.id), |tx, (user, dir)| {
-        Box::pin(async move { nodes::children(tx, *user, *dir, NodeId(0), 2_000).await })
+        Box::pin(async move { nodes::page(tx, *user, *dir, None, 2_000).await })
     });
     let mut ids: Vec<NodeId> = listed.await.expect("listed").iter().map(|n| n.id).collect();
     let too_many = b.drive.archive(&me, folders(&ids), None).await;

@@ -296,7 +296,7 @@ async fn an_emptied_bin_is_one_job(on: On) {
     b.fill(ann, top.id, 1_200).await;
     let ids: Vec<NodeId> = {
         let listed = b.drive.db().read((ann, top.id), |tx, (user, top)| {
-            Box::pin(async move { pantry_db::nodes::children(tx, *user, *top, NodeId(0), 2_000).await })
+            Box::pin(async move { pantry_db::nodes::page(tx, *user, *top, None, 2_000).await })
         });
         listed.await.expect("listed").iter().map(|n| n.id).collect()
     };

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::join_all;
 use pantry_core::{
     Actor, Error,
+    check::CheckOptions,
     files::{FolderRef, OnConflict, Selection},
 };
-use pantry_db::{changes::Event, nodes::Kind};
-use pantry_types::NodeId;
+use pantry_db::{changes::Event, hooks, nodes::Kind, shares, users};
+use pantry_types::{NodeId, ShareId};
 
 use crate::{
     common::{On, at, drive, name_of},
@@ -23,6 +24,7 @@ on_both! {
     a_purged_folder_takes_the_sandbox_in_it_along
     writing_beside_the_sandbox_does_not_make_it
     many_at_once_keep_the_books
+    the_check_finds_what_does_not_balance_and_sets_sums_right
 }
 
 const GIB: i64 = 1 << 30;
@@ -335,4 +337,56 @@ async fn many_at_once_keep_the_books(on: On) {
     let account = b.drive.account(&me).await.expect("account");
     assert_eq!(account.head, log.len() as i64);
     assert!(account.used <= account.quota);
+}
+
+async fn the_check_finds_what_does_not_balance_and_sets_sums_right(on: On) {
+    let b = drive(on).await;
+    let ann = b.person("ann", GIB).await;
+    let me = Actor::person(ann);
+    let file = b.put(&me, "/", "f", b"12345").await;
+    let kinds = async |repair: bool| {
+        let options = CheckOptions { repair, quick: false };
+        let report = b.drive.check(options, &|_| {}).await.expect("checked");
+        assert_eq!(report.clean, report.findings.is_empty());
+        let mut kinds: Vec<_> = report.findings.iter().map(|f| f.kind).collect();
+        kinds.sort_unstable();
+        kinds
+    };
+    assert!(kinds(false).await.is_empty());
+
+    // A sum that is wrong, what no share shows, and a webhook of no app with what hangs on it.
+    let break_it = b.drive.db().write((ann, file.id), |tx, (user, file)| {
+        Box::pin(async move {
+            let r: Result<(), pantry_db::DbError> = async {
+                let head = users::get(tx, *user).await?.map_or(0, |u| u.head);
+                users::set_books(tx, *user, 6, 0, head).await?;
+                shares::set_items(tx, *user, ShareId(999), &[*file]).await?;
+                hooks::insert(tx, "0000000000", "https://a.example", b"sealed", 1).await?;
+                Ok(())
+            }
+            .await;
+            r.into()
+        })
+    });
+    break_it.await.expect("broken");
+    assert_eq!(kinds(false).await, ["quota", "share_loose", "webhook_loose"]);
+    assert_eq!(kinds(true).await, ["quota", "share_loose", "webhook_loose"]);
+    assert_eq!(
+        kinds(false).await,
+        ["share_loose", "webhook_loose"],
+        "the sum was set right"
+    );
+
+    let mend = b.drive.db().write(ann, |tx, user| {
+        Box::pin(async move {
+            let r: Result<(), pantry_db::DbError> = async {
+                shares::set_items(tx, *user, ShareId(999), &[]).await?;
+                hooks::remove(tx, "0000000000").await
+            }
+            .await;
+            r.into()
+        })
+    });
+    mend.await.expect("mended");
+    assert!(kinds(false).await.is_empty());
 }

@@ -2,6 +2,8 @@
 //! Must not know a table.
 
 mod checkpoint;
+#[cfg(debug_assertions)]
+pub(crate) mod plans;
 mod readers;
 mod writer;
 

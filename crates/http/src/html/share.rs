@@ -187,18 +187,30 @@ pub fn folder(frame: &Frame<'_>, view: &FolderView<'_>) -> Markup {
                 @for row in view.rows {
                     li {
                         a href=(row.href) rel="nofollow" {
-                            span.kind aria-hidden="true" { (if row.size.is_some() { "📄" } else { "📁" }) }
+                            (sign(row.size.is_none()))
                             span.name { (format::plain(row.name)) }
                         }
                         @if let Some(size) = row.size { span.muted { (format::bytes(size)) } }
                     }
                 }
             }
-            @if let Some(next) = view.next { p { a.button href=(next) rel="nofollow" { (Msg::ShareMore.text(lang)) } } }
-            @if let Some(all) = view.all { p { a.button.primary href=(all) rel="nofollow" { (Msg::ShareAll.text(lang)) } } }
+            @if let Some(next) = view.next { p.after { a.button href=(next) rel="nofollow" { (Msg::ShareMore.text(lang)) } } }
+            @if let Some(all) = view.all { p.after { a.button.primary href=(all) rel="nofollow" { (Msg::ShareAll.text(lang)) } } }
         },
     }
     .render(frame)
+}
+
+/// The outline of a folder, or of a sheet: drawn, since not every machine has a letter for it.
+fn sign(folder: bool) -> Markup {
+    let outline = if folder {
+        "M2.5 5.5h5l2 2h8v9h-15z"
+    } else {
+        "M5 2.5h7l3.5 3.5v11.5H5zM12 2.5V6h3.5"
+    };
+    html! {
+        svg.kind viewBox="0 0 20 20" width="20" height="20" aria-hidden="true" { path d=(outline) {} }
+    }
 }
 
 /// Asks for the password of a share; posts `password` and `csrf` to `action`.

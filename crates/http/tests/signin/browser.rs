@@ -78,14 +78,6 @@ impl Answer {
 }
 
 impl World {
-    pub async fn new() -> Self {
-        Self::with(|_| {}).await
-    }
-
-    pub async fn with(change: impl FnOnce(&mut pantry_core::Settings)) -> Self {
-        Self::at(TestServer::with(Engine::Sqlite, change).await).await
-    }
-
     pub async fn on(engine: Engine) -> Self {
         Self::at(TestServer::new(engine).await).await
     }

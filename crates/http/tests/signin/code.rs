@@ -2,14 +2,24 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
-use pantry_testkit::Person;
+use pantry_testkit::{Engine, Person};
 use sha2::{Digest, Sha256};
 
 use crate::browser::{Browser, CALLBACK, World};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_signs_in_consents_and_the_app_gets_its_tokens() {
-    let w = World::new().await;
+pantry_testkit::both_engines!(
+    a_person_signs_in_consents_and_the_app_gets_its_tokens,
+    state_comes_back_byte_for_byte,
+    a_refusal_is_told_to_the_app,
+    a_bad_client_or_redirect_is_a_page,
+    a_consent_form_is_bound_to_the_session_and_to_what_it_asked,
+    nothing_ticked_and_nothing_included_is_asked_again,
+    prompt_login_asks_for_the_password_once,
+    a_code_with_a_challenge_needs_its_verifier
+);
+
+async fn a_person_signs_in_consents_and_the_app_gets_its_tokens(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = Browser::new(&w);
     let address = w.authorize("&scope=user.read+files.app_data+files.read_all&state=xyz");
     let login = b.get(&address).await;
@@ -77,9 +87,8 @@ async fn a_person_signs_in_consents_and_the_app_gets_its_tokens() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn state_comes_back_byte_for_byte() {
-    let w = World::new().await;
+async fn state_comes_back_byte_for_byte(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     for (sent, kept) in [
         ("%FF%00%22%3C", "%FF%00%22%3C"),
@@ -98,9 +107,8 @@ async fn state_comes_back_byte_for_byte() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_told_to_the_app() {
-    let w = World::new().await;
+async fn a_refusal_is_told_to_the_app(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     for decision in ["deny", "", "ALLOW"] {
         let back = b.consent(&w.authorize("&state=s"), decision, &[]).await;
@@ -122,9 +130,8 @@ async fn a_refusal_is_told_to_the_app() {
     assert_eq!(back.sent_on_with("error").as_deref(), Some("login_required"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_client_or_redirect_is_a_page() {
-    let w = World::new().await;
+async fn a_bad_client_or_redirect_is_a_page(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     let id = &w.app.client_id;
     for query in [
@@ -146,9 +153,8 @@ async fn a_bad_client_or_redirect_is_a_page() {
     assert!(!page.text.contains("<script"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_consent_form_is_bound_to_the_session_and_to_what_it_asked() {
-    let w = World::new().await;
+async fn a_consent_form_is_bound_to_the_session_and_to_what_it_asked(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     let page = b.get(&w.authorize("&scope=user.read")).await;
     let (csrf, check) = (page.hidden("csrf"), page.hidden("check"));
@@ -191,18 +197,16 @@ async fn a_consent_form_is_bound_to_the_session_and_to_what_it_asked() {
     assert!(posted.location().starts_with("/oauth/authorize?client_id="));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_ticked_and_nothing_included_is_asked_again() {
-    let w = World::new().await;
+async fn nothing_ticked_and_nothing_included_is_asked_again(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     let again = b.consent(&w.authorize("&scope=files.read_all"), "allow", &[]).await;
     assert_eq!(again.status, StatusCode::BAD_REQUEST);
     assert_eq!(again.header("location"), None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn prompt_login_asks_for_the_password_once() {
-    let w = World::new().await;
+async fn prompt_login_asks_for_the_password_once(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     let login = b.get(&w.authorize("&prompt=login&state=s")).await;
     let next = login.sent_on_with("next").expect("the way back");
@@ -218,9 +222,8 @@ async fn prompt_login_asks_for_the_password_once() {
     assert_eq!(b.get(&next).await.status, StatusCode::OK);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_code_with_a_challenge_needs_its_verifier() {
-    let w = World::new().await;
+async fn a_code_with_a_challenge_needs_its_verifier(engine: Engine) {
+    let w = World::on(engine).await;
     let verifier = "a-verifier-of-at-least-forty-three-characters";
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
     let more = format!("&code_challenge={challenge}&code_challenge_method=S256");

@@ -1,9 +1,19 @@
 //! The device grant through a browser and both addresses.
 
 use http::StatusCode;
-use pantry_testkit::Person;
+use pantry_testkit::{Engine, Person};
 
 use crate::browser::{Answer, Browser, World};
+
+pantry_testkit::both_engines!(
+    a_device_is_shown_approved_and_fetches,
+    a_device_is_refused_and_told,
+    an_approval_needs_the_page_that_was_shown,
+    asking_too_fast_is_told_at_the_standard_address_only,
+    guessing_a_code_is_limited,
+    a_secret_is_optional_for_devices_and_must_be_right,
+    a_qr_code_is_drawn_here_without_looking_the_code_up
+);
 
 pub(super) async fn start(w: &World) -> serde_json::Value {
     // As the document has it: no secret.
@@ -51,9 +61,8 @@ pub(super) async fn decide(b: &mut Browser<'_>, user_code: &str, decision: &str)
     b.post("/oauth/device", &form).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_device_is_shown_approved_and_fetches() {
-    let w = World::new().await;
+async fn a_device_is_shown_approved_and_fetches(engine: Engine) {
+    let w = World::on(engine).await;
     let d = start(&w).await;
     let code = d["user_code"].as_str().expect("a code");
     let base = w.server.url("");
@@ -96,9 +105,8 @@ async fn a_device_is_shown_approved_and_fetches() {
     assert_eq!(poll_standard(&w, &d).await.error(), "invalid_grant");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_device_is_refused_and_told() {
-    let w = World::new().await;
+async fn a_device_is_refused_and_told(engine: Engine) {
+    let w = World::on(engine).await;
     let d = start(&w).await;
     let mut b = w.signed_in().await;
     decide(&mut b, d["user_code"].as_str().expect("a code"), "deny").await;
@@ -106,9 +114,8 @@ async fn a_device_is_refused_and_told() {
     assert_eq!(poll_standard(&w, &d).await.error(), "access_denied");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_approval_needs_the_page_that_was_shown() {
-    let w = World::new().await;
+async fn an_approval_needs_the_page_that_was_shown(engine: Engine) {
+    let w = World::on(engine).await;
     let (shown, other) = (start(&w).await, start(&w).await);
     let mut b = w.signed_in().await;
     let csrf = b.get("/oauth/device").await.hidden("csrf");
@@ -134,9 +141,8 @@ async fn an_approval_needs_the_page_that_was_shown() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn asking_too_fast_is_told_at_the_standard_address_only() {
-    let w = World::new().await;
+async fn asking_too_fast_is_told_at_the_standard_address_only(engine: Engine) {
+    let w = World::on(engine).await;
     let d = start(&w).await;
     let code = d["device_code"].as_str().expect("a code");
     let grant = "urn:ietf:params:oauth:grant-type:device_code";
@@ -151,9 +157,8 @@ async fn asking_too_fast_is_told_at_the_standard_address_only() {
     assert_eq!(answer, r#"{"error":"authorization_pending"}"#);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn guessing_a_code_is_limited() {
-    let w = World::new().await;
+async fn guessing_a_code_is_limited(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     let csrf = b.get("/oauth/device").await.hidden("csrf");
     let mut statuses = Vec::new();
@@ -168,9 +173,8 @@ async fn guessing_a_code_is_limited() {
     assert_eq!(statuses, [404, 404, 404, 404, 404, 429]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_secret_is_optional_for_devices_and_must_be_right() {
-    let w = World::new().await;
+async fn a_secret_is_optional_for_devices_and_must_be_right(engine: Engine) {
+    let w = World::on(engine).await;
     for (secret, status) in [(w.secret(), 200), ("pantry_cs_wrong", 401)] {
         let form = [("client_id", w.app.client_id.as_str()), ("client_secret", secret)];
         assert_eq!(w.post("/oauth/device-code", &form).await.status, status);
@@ -187,9 +191,8 @@ async fn a_secret_is_optional_for_devices_and_must_be_right() {
     assert_eq!(w.post("/oauth/token", &form).await.status, StatusCode::UNAUTHORIZED);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_qr_code_is_drawn_here_without_looking_the_code_up() {
-    let w = World::new().await;
+async fn a_qr_code_is_drawn_here_without_looking_the_code_up(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = Browser::new(&w);
     let drawn = b.get("/oauth/device/qr?user_code=8kxhy8r").await;
     assert_eq!(

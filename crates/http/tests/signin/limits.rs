@@ -1,12 +1,18 @@
 //! What guessing is answered: 429 with `Retry-After`, and never to a caller who is right.
 
 use http::StatusCode;
+use pantry_testkit::Engine;
 
 use crate::browser::World;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_client_secrets_are_limited_and_the_right_one_is_not() {
-    let w = World::new().await;
+pantry_testkit::both_engines!(
+    wrong_client_secrets_are_limited_and_the_right_one_is_not,
+    an_unknown_client_is_limited_like_a_known_one,
+    wrong_bearer_tokens_are_limited_and_zero_switches_it_off
+);
+
+async fn wrong_client_secrets_are_limited_and_the_right_one_is_not(engine: Engine) {
+    let w = World::on(engine).await;
     let guess = |secret: &'static str| {
         let form = [
             ("grant_type", "refresh_token"),
@@ -52,9 +58,8 @@ async fn wrong_client_secrets_are_limited_and_the_right_one_is_not() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_client_is_limited_like_a_known_one() {
-    let w = World::with(|s| s.limits.bad_clients_per_minute = 2).await;
+async fn an_unknown_client_is_limited_like_a_known_one(engine: Engine) {
+    let w = World::on_with(engine, |s| s.limits.bad_clients_per_minute = 2).await;
     for client in [w.app.client_id.as_str(), "0000000000", "no id"] {
         let form = [
             ("client_id", client),
@@ -74,10 +79,9 @@ async fn an_unknown_client_is_limited_like_a_known_one() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_bearer_tokens_are_limited_and_zero_switches_it_off() {
+async fn wrong_bearer_tokens_are_limited_and_zero_switches_it_off(engine: Engine) {
     for (max, then) in [(3, StatusCode::TOO_MANY_REQUESTS), (0, StatusCode::UNAUTHORIZED)] {
-        let w = World::with(|s| s.limits.bad_tokens_per_minute = max).await;
+        let w = World::on_with(engine, |s| s.limits.bad_tokens_per_minute = max).await;
         for _ in 0..3 {
             assert_eq!(
                 w.get("/v1/user/info", Some("garbage")).await.status,

@@ -1,13 +1,23 @@
 //! Pages: signing in and out, setting up, their headers and cookies.
 
 use http::StatusCode;
-use pantry_testkit::Person;
+use pantry_testkit::{Engine, Person};
 
 use crate::browser::{Browser, World};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn signing_in_leads_to_where_one_was_going_and_only_here() {
-    let w = World::new().await;
+pantry_testkit::both_engines!(
+    signing_in_leads_to_where_one_was_going_and_only_here,
+    a_wrong_password_says_no_more_than_that,
+    a_form_from_elsewhere_does_nothing,
+    the_session_is_new_at_each_sign_in_and_ends_at_sign_out,
+    cookies_are_kept_from_scripts_other_sites_and_plain_http,
+    every_page_carries_its_policy,
+    a_page_speaks_the_language_that_was_chosen,
+    a_setup_link_is_closed_once_there_is_somebody
+);
+
+async fn signing_in_leads_to_where_one_was_going_and_only_here(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = Browser::new(&w);
     assert!(b.get("/").await.text.contains("/login"));
     let answer = b.sign_in(Person::PASSWORD, "/oauth/device?user_code=8KXH-Y8R").await;
@@ -20,9 +30,8 @@ async fn signing_in_leads_to_where_one_was_going_and_only_here() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_says_no_more_than_that() {
-    let w = World::new().await;
+async fn a_wrong_password_says_no_more_than_that(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = Browser::new(&w);
     let wrong = b.sign_in("wrong", "/").await;
     assert_eq!(wrong.status, StatusCode::FORBIDDEN);
@@ -36,9 +45,8 @@ async fn a_wrong_password_says_no_more_than_that() {
     assert_eq!(locked.header("retry-after"), Some("900"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_form_from_elsewhere_does_nothing() {
-    let w = World::new().await;
+async fn a_form_from_elsewhere_does_nothing(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = Browser::new(&w);
     // Signing somebody in as somebody else: no form cookie, or another's token.
     let form = [("account", "ada"), ("password", Person::PASSWORD), ("csrf", "")];
@@ -64,9 +72,8 @@ async fn a_form_from_elsewhere_does_nothing() {
     assert!(!b.get("/").await.text.contains("ada"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_session_is_new_at_each_sign_in_and_ends_at_sign_out() {
-    let w = World::new().await;
+async fn the_session_is_new_at_each_sign_in_and_ends_at_sign_out(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     let first = b.cookies["pantry_session"].clone();
     b.sign_in(Person::PASSWORD, "/").await;
@@ -87,9 +94,8 @@ async fn the_session_is_new_at_each_sign_in_and_ends_at_sign_out() {
     assert!(!thief.get("/").await.text.contains("ada"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cookies_are_kept_from_scripts_other_sites_and_plain_http() {
-    let w = World::new().await;
+async fn cookies_are_kept_from_scripts_other_sites_and_plain_http(engine: Engine) {
+    let w = World::on(engine).await;
     let answer = Browser::new(&w).sign_in(Person::PASSWORD, "/").await;
     let session = *answer.cookies().last().expect("a cookie");
     assert!(session.starts_with("pantry_session=pantry_se_"), "{session}");
@@ -99,7 +105,7 @@ async fn cookies_are_kept_from_scripts_other_sites_and_plain_http() {
     );
     assert!(!session.contains("Secure"));
 
-    let w = World::with(|s| s.server.public_url = "https://drive.example".into()).await;
+    let w = World::on_with(engine, |s| s.server.public_url = "https://drive.example".into()).await;
     let answer = Browser::new(&w).sign_in(Person::PASSWORD, "/").await;
     let session = *answer.cookies().last().expect("a cookie");
     assert!(session.starts_with("__Host-pantry_session="), "{session}");
@@ -113,9 +119,8 @@ async fn cookies_are_kept_from_scripts_other_sites_and_plain_http() {
     assert!(b.get("/").await.text.contains("ada"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_page_carries_its_policy() {
-    let w = World::new().await;
+async fn every_page_carries_its_policy(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     for path in ["/", "/login", "/oauth/device", "/oauth/authorize", "/setup/x"] {
         let page = b.get(path).await;
@@ -141,9 +146,8 @@ async fn every_page_carries_its_policy() {
     assert_eq!(b.get("/assets/none.css").await.status, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_page_speaks_the_language_that_was_chosen() {
-    let w = World::new().await;
+async fn a_page_speaks_the_language_that_was_chosen(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = Browser::new(&w);
     assert!(b.get("/login").await.text.contains("<html lang=\"en\""));
     assert!(b.get("/login?lang=zh").await.text.contains("<html lang=\"zh-CN\""));
@@ -153,9 +157,8 @@ async fn a_page_speaks_the_language_that_was_chosen() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_setup_link_is_closed_once_there_is_somebody() {
-    let w = World::new().await;
+async fn a_setup_link_is_closed_once_there_is_somebody(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = Browser::new(&w);
     assert_eq!(b.get("/setup/pantry_su_x").await.status, StatusCode::GONE);
     let csrf = b.get("/login").await.hidden("csrf");

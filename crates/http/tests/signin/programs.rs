@@ -2,12 +2,22 @@
 
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
+use pantry_testkit::Engine;
 
 use crate::browser::{CALLBACK, World, form_text};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_failed_client_authentication_is_401_and_only_basic_is_challenged() {
-    let w = World::new().await;
+pantry_testkit::both_engines!(
+    only_failed_client_authentication_is_401_and_only_basic_is_challenged,
+    malformed_requests_are_named,
+    a_body_may_be_a_form_json_or_multipart,
+    revocation_answers_an_empty_object,
+    any_origin_may_call_programs_addresses_without_credentials,
+    metadata_tells_what_stands_and_nothing_else,
+    another_method_is_405
+);
+
+async fn only_failed_client_authentication_is_401_and_only_basic_is_challenged(engine: Engine) {
+    let w = World::on(engine).await;
     let id = w.app.client_id.as_str();
     let refresh = ("grant_type", "refresh_token");
     let wrong = [
@@ -49,9 +59,8 @@ async fn only_failed_client_authentication_is_401_and_only_basic_is_challenged()
     assert_eq!(answer.error(), "invalid_request");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn malformed_requests_are_named() {
-    let w = World::new().await;
+async fn malformed_requests_are_named(engine: Engine) {
+    let w = World::on(engine).await;
     let id = w.app.client_id.as_str();
     let text = form_text(&w.form(&[("grant_type", "refresh_token"), ("refresh_token", "x")]));
     let kind = "application/x-www-form-urlencoded";
@@ -123,9 +132,8 @@ async fn malformed_requests_are_named() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_may_be_a_form_json_or_multipart() {
-    let w = World::new().await;
+async fn a_body_may_be_a_form_json_or_multipart(engine: Engine) {
+    let w = World::on(engine).await;
     let (id, secret) = (w.app.client_id.as_str(), w.secret());
     for kind in ["form", "json", "multipart"] {
         let code = w.code("").await;
@@ -162,9 +170,8 @@ async fn a_body_may_be_a_form_json_or_multipart() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn revocation_answers_an_empty_object() {
-    let w = World::new().await;
+async fn revocation_answers_an_empty_object(engine: Engine) {
+    let w = World::on(engine).await;
     let issued = w
         .server
         .drive()
@@ -186,9 +193,8 @@ async fn revocation_answers_an_empty_object() {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn any_origin_may_call_programs_addresses_without_credentials() {
-    let w = World::new().await;
+async fn any_origin_may_call_programs_addresses_without_credentials(engine: Engine) {
+    let w = World::on(engine).await;
     let ask = |path: &str| {
         Request::builder()
             .method(Method::OPTIONS)
@@ -221,9 +227,8 @@ async fn any_origin_may_call_programs_addresses_without_credentials() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn metadata_tells_what_stands_and_nothing_else() {
-    let w = World::new().await;
+async fn metadata_tells_what_stands_and_nothing_else(engine: Engine) {
+    let w = World::on(engine).await;
     let request = Request::builder()
         .uri("/.well-known/oauth-authorization-server")
         .body(Body::empty());
@@ -244,9 +249,8 @@ async fn metadata_tells_what_stands_and_nothing_else() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_method_is_405() {
-    let w = World::new().await;
+async fn another_method_is_405(engine: Engine) {
+    let w = World::on(engine).await;
     let request = Request::builder().uri("/oauth/token").body(Body::empty());
     let answer = w.send(request.expect("a request")).await;
     assert_eq!(

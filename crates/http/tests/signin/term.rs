@@ -1,11 +1,19 @@
 //! For how long a person lets an app in: the choice on both pages, and that it holds.
 
 use http::StatusCode;
+use pantry_testkit::Engine;
 
 use crate::{
     browser::{Answer, Browser, World},
     device::start,
 };
+
+pantry_testkit::both_engines!(
+    an_hour_chosen_on_the_page_is_an_hour,
+    a_time_that_the_page_does_not_have_grants_nothing,
+    a_device_can_be_let_in_for_an_hour,
+    the_choice_is_told_in_both_languages
+);
 
 async fn consent(b: &mut Browser<'_>, w: &World, terms: &[&str]) -> Answer {
     let page = b.get(&w.authorize("")).await;
@@ -17,9 +25,8 @@ async fn consent(b: &mut Browser<'_>, w: &World, terms: &[&str]) -> Answer {
     b.post("/oauth/authorize", &form).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_hour_chosen_on_the_page_is_an_hour() {
-    let w = World::new().await;
+async fn an_hour_chosen_on_the_page_is_an_hour(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     for (terms, expires_in) in [
         (&["hour"][..], 3_600),
@@ -35,9 +42,8 @@ async fn an_hour_chosen_on_the_page_is_an_hour() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_time_that_the_page_does_not_have_grants_nothing() {
-    let w = World::new().await;
+async fn a_time_that_the_page_does_not_have_grants_nothing(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     for term in ["", "forever", "HOUR", "999999"] {
         let back = consent(&mut b, &w, &[term]).await;
@@ -46,9 +52,8 @@ async fn a_time_that_the_page_does_not_have_grants_nothing() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_device_can_be_let_in_for_an_hour() {
-    let w = World::new().await;
+async fn a_device_can_be_let_in_for_an_hour(engine: Engine) {
+    let w = World::on(engine).await;
     let d = start(&w).await;
     let user_code = d["user_code"].as_str().expect("a code");
     let mut b = w.signed_in().await;
@@ -90,9 +95,8 @@ async fn a_device_can_be_let_in_for_an_hour() {
     assert_eq!(tokens["expires_in"], 3_600);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_choice_is_told_in_both_languages() {
-    let w = World::new().await;
+async fn the_choice_is_told_in_both_languages(engine: Engine) {
+    let w = World::on(engine).await;
     let mut b = w.signed_in().await;
     let page = b.get(&w.authorize("")).await.text;
     let zh = ["允许多久", "直到我取消授权", "30 天", "1 小时"];
