@@ -144,7 +144,7 @@ pub struct GrantShare {
     pub kind: ShareKind,
     /// It asks for a password.
     pub has_password: bool,
-    /// What it shows lies in the bin: it serves again once that is restored.
+    /// What it shows lies in the bin, and it serves again once that is restored; or it is gone for good, and has no name.
     pub trashed: bool,
     /// When it was made.
     pub created_at: i64,

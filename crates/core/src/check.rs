@@ -74,23 +74,23 @@ impl Drive {
         })
     }
 
-    /// What hangs on nothing: shown by no share, told to no webhook.
+    /// What hangs on nothing: shown by no share, a webhook of no app.
     async fn check_loose(&self) -> Result<Vec<Finding>, Error> {
         let (shown, told) = self
             .db()
-            .read((), |tx, ()| {
+            .read_long((), |tx, ()| {
                 Box::pin(async move { Ok::<_, Error>((shares::loose(tx).await?, hooks::loose(tx).await?)) })
             })
             .await?;
-        let shown = (shown > 0).then(|| ("item without its share".to_owned(), shown));
-        let all = shown
-            .map(|s| ("share_loose", s))
-            .into_iter()
-            .chain(told.into_iter().map(|t| ("webhook_loose", t)));
-        Ok(all
-            .map(|(kind, (what, count))| Finding {
+        let all = [
+            ("share_loose", "items without their share", shown),
+            ("webhook_loose", "webhooks without their app", told),
+        ];
+        let found = all.into_iter().filter(|(_, _, count)| *count > 0);
+        Ok(found
+            .map(|(kind, what, count)| Finding {
                 kind,
-                subject: what,
+                subject: what.to_owned(),
                 detail: format!("{count} rows"),
                 repairable: false,
             })

@@ -1,7 +1,7 @@
 //! Housekeeping: what has had its time goes, in small batches.
 //! Must not decide what is kept; the settings and the rules of the drive do.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use pantry_blob::{BlobError, BlobKey};
 use pantry_db::{Tx, bin, blobs, books, changes, jobs, meta, uploads, users, versions};
@@ -57,8 +57,16 @@ impl Drive {
         first.map_or(Ok(swept), Err)
     }
 
+    /// Lets housekeeping that goes on come to its end without rests: the server stops.
+    pub fn hurry(&self) {
+        self.0.hurried.store(true, Ordering::Relaxed);
+    }
+
     /// Gives others their turn after a batch that was begun at this time.
     async fn rest(&self, begun_ms: i64) {
+        if self.0.hurried.load(Ordering::Relaxed) {
+            return;
+        }
         let took = u64::try_from(self.clock().now_ms() - begun_ms).unwrap_or(0);
         // The clock may have been set.
         tokio::time::sleep((Duration::from_millis(took) * RESTS).min(LONGEST_REST)).await;

@@ -53,6 +53,8 @@ struct Inner {
     uploads: uploads::Uploads,
     weipan: weipan::State,
     watch: changes::Watch,
+    /// Housekeeping does not rest any more.
+    hurried: std::sync::atomic::AtomicBool,
 }
 
 impl std::fmt::Debug for Drive {
@@ -75,6 +77,7 @@ impl Drive {
             uploads: uploads::Uploads::start(),
             weipan: weipan::State::new(),
             watch: changes::Watch::default(),
+            hurried: std::sync::atomic::AtomicBool::new(false),
         }))
     }
 

@@ -20,7 +20,7 @@ pub const fn for_update(engine: Engine) -> &'static str {
 /// `SELECT columns FROM table rest`, where SQLite reads the table by this index. Left to choose, without statistics, it takes
 /// the primary key for as good, and reads all that a person has.
 macro_rules! select_by {
-    ($engine:expr, $columns:expr, $table:literal, $index:literal, $rest:literal) => {
+    ($engine:expr, $columns:expr, $table:literal, $index:literal, $rest:expr) => {
         $crate::dialect::sql(
             $engine,
             concat!(

@@ -35,6 +35,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     8 "0008_sharing";
     9 "0009_archives";
     10 "0010_hooks";
+    11 "0011_shares_of_apps";
 };
 
 /// The version that this program brings a database to.

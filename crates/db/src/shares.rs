@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use pantry_types::{NodeId, ShareId, UserId};
 
-use crate::{DbError, IdList, Row, Tx, dialect, nodes::Kind};
+use crate::{DbError, IdList, Row, Tx, dialect, dialect::select_by, nodes::Kind};
 
 /// What a share shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,7 +249,8 @@ macro_rules! serving {
         concat!(
             "s.state = 0 AND (s.expires_at = 0 OR s.expires_at > ",
             $now,
-            ") AND (s.max_downloads = 0 OR s.downloads < s.max_downloads)"
+            ") AND (s.max_downloads = 0 OR s.downloads < s.max_downloads) \
+             AND (s.max_files = 0 OR s.received < s.max_files)"
         )
     };
 }
@@ -263,12 +264,16 @@ pub async fn serving_of(
     before: ShareId,
     limit: i64,
 ) -> Result<Vec<Share>, DbError> {
-    let sql = concat!(
-        "SELECT ",
+    let sql = select_by!(
+        tx.engine(),
         columns!(),
-        " FROM shares s WHERE s.user_id = $1 AND s.client_id = $2 AND s.id < $4 AND ",
-        serving!("$3"),
-        " ORDER BY s.id DESC LIMIT $5"
+        "shares s",
+        "shares_app",
+        concat!(
+            "WHERE s.user_id = $1 AND s.client_id = $2 AND s.id < $4 AND ",
+            serving!("$3"),
+            " ORDER BY s.id DESC LIMIT $5"
+        )
     );
     tx.query(sql, &[&user.0, &client_id, &now, &before.0, &limit], map)
         .await

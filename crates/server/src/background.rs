@@ -1,11 +1,12 @@
 //! What goes on beside the requests: housekeeping at its interval, and long work as it comes.
 //! Owns when; what is done is the drive's. Both end between two steps when told to.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use pantry_core::{
-    Drive,
+    Drive, Error,
     hooks::{Courier, Sender},
+    janitor::Swept,
 };
 use tokio::sync::watch;
 
@@ -32,7 +33,7 @@ pub async fn janitor(drive: Drive, mut stopped: watch::Receiver<bool>) {
         return;
     }
     while rest(&mut stopped, Duration::from_secs(seconds)).await {
-        match drive.sweep().await {
+        match swept(&drive, &mut stopped).await {
             Ok(swept) => tracing::debug!(?swept, "kept house"),
             Err(e) => tracing::error!(error = %e, "housekeeping failed in part; it is tried again"),
         }
@@ -51,6 +52,18 @@ pub async fn janitor(drive: Drive, mut stopped: watch::Receiver<bool>) {
         flush(&drive).await;
     }
     flush(&drive).await;
+}
+
+/// One round; without its rests once it is time to stop.
+async fn swept(drive: &Drive, stopped: &mut watch::Receiver<bool>) -> Result<Swept, Error> {
+    let mut sweep = pin!(drive.sweep());
+    tokio::select! {
+        biased;
+        done = &mut sweep => return done,
+        // A sender that is gone means the same.
+        _ = stopped.wait_for(|stop| *stop) => drive.hurry(),
+    }
+    sweep.await
 }
 
 async fn flush(drive: &Drive) {

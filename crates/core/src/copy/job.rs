@@ -74,10 +74,15 @@ struct Todo {
     /// The last child done.
     after: NodeId,
     /// It holds very many.
-    #[serde(default)]
+    #[serde(default = "yes")]
     many: bool,
     files: i64,
     folders: i64,
+}
+
+/// Jobs of before read every folder in that order.
+fn yes() -> bool {
+    true
 }
 
 impl Todo {

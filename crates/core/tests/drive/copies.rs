@@ -15,6 +15,7 @@ use crate::{
 
 on_both! {
     a_large_copy_is_a_job_that_goes_on_after_a_restart
+    a_folder_s_entries_come_by_their_ids_few_or_many
     a_job_that_meets_the_quota_leaves_nothing
     a_job_makes_room_of_old_versions_and_stays_within_the_quota
     a_job_over_a_file_becomes_its_new_version
@@ -289,4 +290,36 @@ async fn a_job_of_an_app_ends_with_its_grant(on: On) {
     while b.drive.purge_some().await.expect("freed") {}
     assert!(b.names(&me, "/dst").await.is_empty());
     b.balanced().await;
+}
+
+async fn a_folder_s_entries_come_by_their_ids_few_or_many(on: On) {
+    let b = drive(on).await;
+    let ann = b.person("ann", GIB).await;
+    let me = Actor::person(ann);
+    let top = b.mkdir(&me, "/", "top").await;
+    let beside = b.mkdir(&me, "/", "beside").await;
+    // Entries of two folders in turns, with names against the order of their ids.
+    let mut expected = Vec::new();
+    for n in 0..12 {
+        let folder = if n % 3 == 2 { "/beside" } else { "/top" };
+        let made = b.mkdir(&me, folder, &format!("n{:02}", 90 - n)).await;
+        if folder == "/top" {
+            expected.push(made.id);
+        }
+    }
+    for many in [false, true] {
+        let (mut found, mut after) = (Vec::new(), NodeId(0));
+        loop {
+            let args = (ann, top.id, after, many);
+            let page = b.drive.db().read(args, |tx, (user, top, after, many)| {
+                Box::pin(async move { pantry_db::nodes::by_id(tx, *user, *top, *after, *many, 3).await })
+            });
+            let page = page.await.expect("listed");
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            assert!(page.iter().all(|n| n.parent == top.id && n.parent != beside.id));
+            found.extend(page.iter().map(|n| n.id));
+        }
+        assert_eq!(found, expected, "many: {many}");
+    }
 }

@@ -173,11 +173,14 @@ fn one(frame: &Frame<'_>, grant: &GrantView<'_>) -> Markup {
     }
 }
 
+/// Shares that are shown without being asked for.
+const LITTLE: u64 = 3;
+
 /// What the app shared, open where it is little.
 fn shares(lang: Lang, grant: &GrantView<'_>) -> Markup {
     let shown = grant.latest_shares.len() as u64;
     html! {
-        details.shares {
+        details.shares open[grant.shares <= LITTLE] {
             summary { (text::apps_shares(lang, grant.shares)) }
             ul {
                 @for share in grant.latest_shares {

@@ -44,7 +44,11 @@ async fn app(w: &World, name: &str) -> String {
 
 /// A token of ada's that may share, with a folder of this name in the app's own folder.
 async fn sharing(w: &World, client_id: &str, name: &str) -> (String, i64) {
-    let token = w.token(client_id, SCOPE).await;
+    sharing_of(w, "ada", client_id, name).await
+}
+
+async fn sharing_of(w: &World, person: &str, client_id: &str, name: &str) -> (String, i64) {
+    let token = w.token_of(person, client_id, SCOPE).await;
     v1(w, Method::POST, "/v1/user/share-enable", &token, "").await.data();
     let made = v1(w, Method::POST, "/v1/files/folder", &token, &format!("name={name}")).await;
     (token, made.data()["folder_id"].as_i64().expect("an id"))
@@ -54,6 +58,29 @@ async fn share(w: &World, token: &str, folder: i64, more: &str) -> String {
     let form = format!("folder_ids={folder}{more}");
     let made = v1(w, Method::POST, "/v1/share/create", token, &form).await.data();
     made["code"].as_str().expect("a code").to_owned()
+}
+
+/// Somebody puts a file into a drop box.
+async fn put_in(w: &World, code: &str) {
+    let request = Request::get(format!("/s/{code}"));
+    let page = w.send(request.body(Body::empty()).expect("a request")).await;
+    let cookie = page
+        .header("set-cookie")
+        .expect("a cookie")
+        .split(';')
+        .next()
+        .expect("a pair")
+        .to_owned();
+    let body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{}\r\n--b\r\nContent-Disposition: form-data; \
+         name=\"file\"; filename=\"a.txt\"\r\n\r\nhello\r\n--b--\r\n",
+        hidden(&page, "csrf")
+    );
+    let request = Request::post(format!("/s/{code}/drop"))
+        .header("cookie", cookie)
+        .header("content-type", "multipart/form-data; boundary=b");
+    let put = w.send(request.body(Body::from(body)).expect("a request")).await;
+    assert_eq!(put.status.as_u16(), 303, "{}", put.text());
 }
 
 /// What a visitor is told.
@@ -78,6 +105,11 @@ async fn what_an_app_shared_stays_unless_it_is_cancelled_with_its_access(engine:
     let short = share(&w, &token, folder, "&expires_in=60").await;
     let ended = share(&w, &token, folder, "").await;
     let kept = share(&w, &other, album, "").await;
+    // A drop box that is full takes nothing any more, and another person's share is nobody else's.
+    let full = share(&w, &token, folder, "&kind=drop&max_files=1").await;
+    let (bobs, his) = sharing_of(&w, "bob", &notes, "his").await;
+    let his = share(&w, &bobs, his, "").await;
+    put_in(&w, &full).await;
     let id = v1(&w, Method::GET, "/v1/share/list", &token, "").await.data()["shares"][0]["share_id"].clone();
     let form = format!("share_ids={id}");
     v1(&w, Method::POST, "/v1/share/cancel", &token, &form).await.data();
@@ -138,6 +170,7 @@ async fn what_an_app_shared_stays_unless_it_is_cancelled_with_its_access(engine:
         assert_eq!(told["error"], "share_cancelled", "{told}");
     }
     assert!(serves(&w, &kept).await, "another app's");
+    assert!(serves(&w, &his).await, "another person's");
     let lines = ada.all("/audit?event=shares_cancelled", 50).await;
     assert_eq!(lines.len(), 1);
     assert_eq!(

@@ -22,7 +22,7 @@ use crate::{
 const COUNTED_OF_MANY: usize = 2_000;
 const COUNTED_OF_ONE: usize = 100_000;
 /// Shares that are shown with a grant.
-const LATEST: i64 = 10;
+const LATEST: i64 = 100;
 
 /// What one app was allowed. Times in Unix seconds.
 #[derive(Debug, Clone)]
@@ -233,8 +233,7 @@ impl Drive {
         Ok(self.take_back(session, &grant.client_id, with_shares, origin).await?)
     }
 
-    /// Shares end first: what fails in between leaves a grant that can be taken back again. Those that the app made meanwhile
-    /// end after it.
+    /// Access ends first, so that nothing is shared any more; what was shared ends after it, also when whoever asked has gone.
     async fn take_back(
         &self,
         session: &SessionActor,
@@ -242,15 +241,24 @@ impl Drive {
         with_shares: bool,
         origin: &Origin,
     ) -> Result<TakenBack, Error> {
-        let mut shares = 0;
-        if with_shares {
-            shares = self.cancel_shares_of(session.user, client_id, origin).await?;
-        }
         self.revoke_grant(session, client_id, origin).await?;
-        if with_shares {
-            shares += self.cancel_shares_of(session.user, client_id, origin).await?;
-        }
+        let shares = self.end_shares(session, client_id, with_shares, origin).await?;
         Ok(TakenBack { grants: 1, shares })
+    }
+
+    async fn end_shares(
+        &self,
+        session: &SessionActor,
+        client_id: &str,
+        with_shares: bool,
+        origin: &Origin,
+    ) -> Result<u64, Error> {
+        if !with_shares {
+            return Ok(0);
+        }
+        let (drive, user, client_id, origin) = (self.clone(), session.user, client_id.to_owned(), origin.clone());
+        let ending = tokio::spawn(async move { drive.cancel_shares_of(user, &client_id, &origin).await });
+        ending.await.map_err(|e| Error::Internal(e.to_string()))?
     }
 
     /// Takes all of them back, and says how many.
@@ -276,7 +284,10 @@ impl Drive {
                         sum.shares += done.shares;
                     }
                     // Somebody was quicker.
-                    Err(Error::NotFound(_)) => sum.grants += 1,
+                    Err(Error::NotFound(_)) => {
+                        sum.grants += 1;
+                        sum.shares += self.end_shares(session, &grant.client_id, with_shares, origin).await?;
+                    }
                     Err(e) => return Err(e.into()),
                 }
             }

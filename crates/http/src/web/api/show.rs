@@ -7,7 +7,7 @@ use pantry_core::{
         AppInfo, AuditLine, Delivery, DeliveryState, GrantInfo, HookInfo, HookSet, Page, RequestState, ScopeRequest,
         SessionInfo, TakenBack, UserRecord,
     },
-    shares::{Listed, Shows, State},
+    shares::{Closed, Listed, Shows, State},
 };
 use pantry_types::{Scope, Scopes};
 
@@ -209,7 +209,7 @@ pub fn grant_share(drive: &Drive, l: Listed) -> web::GrantShare {
             Shows::Drop => ShareKind::Drop,
         },
         has_password: !l.share.password_hash.is_empty(),
-        trashed: l.state != State::Active,
+        trashed: l.state == State::Closed(Closed::Trashed),
         created_at: l.share.created_at,
         expires_at: l.share.expires_at,
         views: l.share.views,
