@@ -60,7 +60,7 @@ async fn parallel_restores_never_exceed_the_quota(engine: Engine) {
     let versions = format!("/v1/files/{file}/versions");
     let listed = token.get(&versions).await.data();
     let old = listed["versions"][1]["version"].as_i64().expect("an id");
-    token.post(&format!("{versions}/{old}/keep"), "").await.data();
+    token.post(&format!("{versions}/{old}/keep"), "keep=true").await.data();
     let mut binned = Vec::new();
     for n in 0..4 {
         let id = token.file("/", &format!("b{n}"), &noise(10 + n, 90)).await;

@@ -26,7 +26,7 @@ const LARGE: [&str; 9] = [
 const WHOLE: [&str; 3] = ["(user_id=?)", "(user_id=? AND id>?)", "(user_id=? AND id<?)"];
 
 /// Parts of statements that are meant to read all of a person's.
-const MEANT: [&str; 8] = [
+const MEANT: [&str; 9] = [
     // How many shares one has: there is a most.
     "COUNT(*) FROM shares WHERE user_id = $1",
     "COUNT(*) FROM shares s WHERE s.user_id = $1",
@@ -36,6 +36,7 @@ const MEANT: [&str; 8] = [
     "FROM share_items i WHERE NOT EXISTS (SELECT 1 FROM shares s",
     "SUM(size), 0) AS BIGINT) FROM uploads WHERE user_id = $1 AND state = 0",
     "FROM nodes WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+    "FROM versions WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3",
     // A folder that holds very many of them: `nodes::by_id`.
     "FROM nodes WHERE user_id = $1 AND parent_id = $2 AND id > $3 ORDER BY id LIMIT $4",
     // Uploads of a person are few, and go after some days.

@@ -80,7 +80,7 @@ async fn put_in(w: &World, code: &str) {
         .header("cookie", cookie)
         .header("content-type", "multipart/form-data; boundary=b");
     let put = w.send(request.body(Body::from(body)).expect("a request")).await;
-    assert_eq!(put.status.as_u16(), 303, "{}", put.text());
+    assert_eq!(put.status.as_u16(), 200, "{}", put.text());
 }
 
 /// What a visitor is told.
@@ -105,15 +105,15 @@ async fn what_an_app_shared_stays_unless_it_is_cancelled_with_its_access(engine:
     let short = share(&w, &token, folder, "&expires_in=60").await;
     let ended = share(&w, &token, folder, "").await;
     let kept = share(&w, &other, album, "").await;
+    let id = v1(&w, Method::GET, "/v1/share/list", &token, "").await.data()["shares"][0]["share_id"].clone();
+    let form = format!("share_ids={id}");
+    v1(&w, Method::POST, "/v1/share/cancel", &token, &form).await.data();
+    assert!(!serves(&w, &ended).await);
     // A drop box that is full takes nothing any more, and another person's share is nobody else's.
     let full = share(&w, &token, folder, "&kind=drop&max_files=1").await;
     let (bobs, his) = sharing_of(&w, "bob", &notes, "his").await;
     let his = share(&w, &bobs, his, "").await;
     put_in(&w, &full).await;
-    let id = v1(&w, Method::GET, "/v1/share/list", &token, "").await.data()["shares"][0]["share_id"].clone();
-    let form = format!("share_ids={id}");
-    v1(&w, Method::POST, "/v1/share/cancel", &token, &form).await.data();
-    assert!(!serves(&w, &ended).await);
     w.wait(61);
     assert!(!serves(&w, &short).await);
 
@@ -216,7 +216,10 @@ async fn the_page_shows_what_an_app_shared_and_cancels_it(engine: Engine) {
     let path = "/user/apps";
     let shown = page(&w, path, &ada.cookie).await;
     let text = shown.text();
-    assert!(text.contains("12 still open") && text.contains("and 2 more"), "{text}");
+    assert!(
+        text.contains("12 still open") && text.matches("href=\"/s/").count() == 12,
+        "{text}"
+    );
     assert!(text.contains("a&amp;b"), "{text}");
     assert_eq!(text.matches("name=\"shares\" value=\"cancel\"").count(), 1, "{text}");
     let (csrf, grant) = (hidden(&shown, "csrf"), hidden(&shown, "grant"));

@@ -595,8 +595,9 @@ async fn followers_who_know_only_the_feed_mirror_the_tree(engine: Engine) {
             "follower {n}: told {}, subtrees {}, removed {}, resets {}",
             f.told, f.subtrees, f.removed, f.resets
         );
+        // What goes with its root is told as one reset.
         assert!(
-            f.told > 40 && f.subtrees > 0 && f.removed > 5,
+            f.told > 40 && f.subtrees > 0 && f.removed + f.resets > 5,
             "the walks were too tame"
         );
         // Over every restart they went on where they were: the root of who sees all is never another.
