@@ -3,8 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ShareKind;
-
 /// One page of something. The next one is asked for with `cursor`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Page<T> {
@@ -127,33 +125,6 @@ pub struct GrantEntry {
     pub weipan_at: i64,
     /// Shares that it made and that serve; they stay when its access ends, unless they are ended with it.
     pub shares: i64,
-}
-
-/// A share that an app made for the person and that serves.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct GrantShare {
-    /// Id.
-    pub share_id: i64,
-    /// Names it in addresses.
-    pub code: String,
-    /// Address of its page.
-    pub url: String,
-    /// Name of what it shows, of the first where there are several; empty if that is gone for good.
-    pub name: String,
-    /// What it shows.
-    pub kind: ShareKind,
-    /// It asks for a password.
-    pub has_password: bool,
-    /// What it shows lies in the bin, and it serves again once that is restored; or it is gone for good, and has no name.
-    pub trashed: bool,
-    /// When it was made.
-    pub created_at: i64,
-    /// When it ends by itself, 0 for never.
-    pub expires_at: i64,
-    /// Times it was looked at.
-    pub views: i64,
-    /// Downloads so far.
-    pub downloads: i64,
 }
 
 /// `DELETE /web/v1/grants/{id}`, `POST /web/v1/grants/revoke-all`.

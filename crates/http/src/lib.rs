@@ -15,6 +15,7 @@ mod ops;
 pub mod params;
 pub mod rate;
 pub mod request;
+mod sharing;
 pub mod state;
 mod upload;
 mod v1;

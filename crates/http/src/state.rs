@@ -6,6 +6,7 @@ use pantry_core::Drive;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    html::paths,
     metrics::Metrics,
     rate::RateLimiter,
     request::{RequestIds, TrustedProxies},
@@ -24,6 +25,7 @@ struct Inner {
     ids: RequestIds,
     proxies: TrustedProxies,
     v1_rate: RateLimiter,
+    public_url: String,
     upload_url: String,
     download_url: String,
     forms: Arc<Semaphore>,
@@ -56,6 +58,7 @@ impl AppState {
             ids: RequestIds::new(drive.random().as_ref()),
             proxies: TrustedProxies::parse(&settings.server.trusted_proxies)?,
             v1_rate: RateLimiter::per_minute(settings.v1.rate_per_minute),
+            public_url: address(""),
             upload_url: address(&settings.server.upload_url),
             download_url: address(&settings.server.download_url),
             forms: Arc::new(Semaphore::new(FORM_KIB as usize)),
@@ -105,6 +108,11 @@ impl AppState {
     /// Where parts of uploads are sent, without a slash at its end.
     pub fn upload_url(&self) -> &str {
         &self.0.upload_url
+    }
+
+    /// The page of a share.
+    pub fn share_url(&self, code: &str) -> String {
+        format!("{}{}/{code}", self.0.public_url, paths::SHARE)
     }
 
     /// Where signed links point, without a slash at its end.

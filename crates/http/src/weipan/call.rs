@@ -12,7 +12,7 @@ use pantry_core::{
 };
 use pantry_types::NodeId;
 
-use super::{fault::Fault, reply::json, wire::Sent};
+use super::{fault::Fault, reply::push, wire::Sent};
 use crate::state::AppState;
 
 /// A call by nobody who is known yet.
@@ -84,14 +84,13 @@ impl Call {
 
     /// The page of a share.
     pub fn share_url(&self, code: &str) -> String {
-        share_url(self.drive(), code)
+        self.state.share_url(code)
     }
 
     /// What writes the addresses of files.
     pub fn urls(&self) -> Urls<'_> {
         Urls {
             call: self,
-            base: json(self.state.download_url()),
             links: self.drive().links(&self.reader),
         }
     }
@@ -106,8 +105,6 @@ impl Call {
 #[derive(Debug)]
 pub struct Urls<'a> {
     call: &'a Call,
-    /// The download address, as JSON.
-    base: Vec<u8>,
     links: Links<'a>,
 }
 
@@ -128,10 +125,11 @@ impl Urls<'_> {
     /// Writes the same as JSON.
     pub fn push_json(&self, out: &mut Vec<u8>, item: &Item, share: Option<&str>) {
         match share {
-            Some(code) => out.extend_from_slice(&json(&self.call.share_url(code))),
+            Some(code) => push(out, &self.call.share_url(code)),
             None => {
                 // The address as a text without its last quote; what follows has nothing to escape.
-                out.extend_from_slice(self.base.strip_suffix(b"\"").unwrap_or(&self.base));
+                push(out, self.call.state.download_url());
+                out.pop();
                 self.links.push(out, item.version, false);
                 out.push(b'"');
             }
@@ -145,9 +143,4 @@ impl Urls<'_> {
         self.links.push(&mut out, item.version, raw);
         String::from_utf8(out).unwrap_or_default()
     }
-}
-
-/// The page of a share.
-pub fn share_url(drive: &Drive, code: &str) -> String {
-    format!("{}/s/{code}", drive.settings().server.public_url.trim_end_matches('/'))
 }

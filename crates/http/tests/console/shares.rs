@@ -134,8 +134,8 @@ async fn what_an_app_shared_stays_unless_it_is_cancelled_with_its_access(engine:
         "those that serve, latest first"
     );
     assert_eq!(
-        (&listed[0]["name"], &listed[0]["has_password"], &listed[0]["trashed"]),
-        (&json!("minutes"), &json!(true), &json!(false))
+        (&listed[0]["name"], &listed[0]["has_password"], &listed[0]["state"]),
+        (&json!("minutes"), &json!(true), &json!("active"))
     );
     assert_eq!(listed[1]["kind"], json!("folder"));
     assert!(
@@ -154,7 +154,14 @@ async fn what_an_app_shared_stays_unless_it_is_cancelled_with_its_access(engine:
     assert!(!w.opens(&token).await && serves(&w, &first).await);
 
     // Allowed again, the app's shares are told again, and end with it this time.
-    w.token(&notes, SCOPE).await;
+    let again = w.token(&notes, SCOPE).await;
+    let form = format!("action=delete&folder_ids={folder}");
+    v1(&w, Method::POST, "/v1/files/manage", &again, &form).await.data();
+    let listed = ada.all(&format!("{path}/shares"), 1).await;
+    assert!(
+        listed.len() == 2 && listed.iter().all(|l| l["state"] == "trashed"),
+        "what lies in the bin may come back: {listed:?}"
+    );
     let odd = ada
         .delete(&format!("{path}?cancel_shares=maybe"), json!({}))
         .await

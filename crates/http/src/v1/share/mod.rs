@@ -4,10 +4,10 @@ mod guest;
 pub mod visit;
 
 use axum::extract::State;
-use pantry_api::{Affected, ShareEntry, ShareKind, ShareListing, ShareMade, ShareState};
+use pantry_api::{Affected, ShareListing, ShareMade};
 use pantry_core::{
     Error,
-    shares::{self, Closed, NewShare, ShareChange, Shows},
+    shares::{self, NewShare, ShareChange},
 };
 use pantry_types::ShareId;
 
@@ -18,25 +18,9 @@ use super::{
 use crate::{
     Params,
     envelope::{Answer, Reply},
-    params,
+    params, sharing,
     state::AppState,
 };
-
-/// What is shared, on the wire.
-fn kind(shows: Shows) -> ShareKind {
-    match shows {
-        Shows::File => ShareKind::File,
-        Shows::Folder => ShareKind::Folder,
-        Shows::Several => ShareKind::Several,
-        Shows::Drop => ShareKind::Drop,
-    }
-}
-
-/// Address of a share's page.
-fn url(state: &AppState, code: &str) -> String {
-    let base = &state.drive().settings().server.public_url;
-    format!("{}/s/{code}", base.trim_end_matches('/'))
-}
 
 fn change(params: &Params) -> Result<ShareChange, Error> {
     let what = args::selection(params)?;
@@ -55,7 +39,7 @@ fn change(params: &Params) -> Result<ShareChange, Error> {
 fn made(state: &AppState, made: shares::Made) -> ShareMade {
     ShareMade {
         share_id: made.id.0,
-        url: url(state, &made.code),
+        url: state.share_url(&made.code),
         code: made.code,
         password: made.password,
         expires_at: made.expires_at,
@@ -91,39 +75,10 @@ pub async fn cancel(State(state): State<AppState>, scoped: Scoped<ShareCreate>, 
 pub async fn list(State(state): State<AppState>, scoped: Scoped<ShareRead>, params: Params) -> Reply<ShareListing> {
     let (cursor, limit) = (args::cursor(&params)?, args::limit(&params)?);
     let page = state.drive().shares(&scoped.caller.actor(), cursor, limit).await?;
-    let shares = page.shares.into_iter().map(|listed| entry(&state, listed));
+    let shares = page.shares.into_iter().map(|listed| sharing::entry(&state, listed));
     Ok(Answer(ShareListing {
         shares: shares.collect(),
         total: page.total,
         next_cursor: page.next_cursor,
     }))
-}
-
-fn entry(state: &AppState, listed: shares::Listed) -> ShareEntry {
-    let share = listed.share;
-    ShareEntry {
-        share_id: share.id.0,
-        url: url(state, &share.code),
-        code: share.code,
-        name: listed.name,
-        kind: kind(share.shows),
-        has_password: !share.password_hash.is_empty(),
-        created_at: share.created_at,
-        expires_at: share.expires_at,
-        max_downloads: share.max_downloads,
-        downloads: share.downloads,
-        views: share.views,
-        saves: share.saves,
-        allow_save: share.allow_save,
-        state: match listed.state {
-            shares::State::Active => ShareState::Active,
-            shares::State::Closed(Closed::Cancelled) => ShareState::Cancelled,
-            shares::State::Closed(Closed::Expired) => ShareState::Expired,
-            shares::State::Closed(Closed::UsedUp) => ShareState::UsedUp,
-            shares::State::Closed(Closed::Trashed | Closed::NotFound) => ShareState::Trashed,
-        },
-        max_file_size: share.max_file_size,
-        max_files: share.max_files,
-        received: share.received,
-    }
 }

@@ -9,11 +9,11 @@ use pantry_core::{
 };
 use pantry_types::NodeId;
 
-use super::{guest::Guest, kind};
+use super::guest::Guest;
 use crate::{
     Params,
     envelope::{Answer, Reply},
-    params,
+    params, sharing,
     state::AppState,
     v1::{
         args,
@@ -37,7 +37,7 @@ pub async fn show(State(state): State<AppState>, guest: Guest, params: Params) -
 fn details(d: Details) -> ShareDetails {
     ShareDetails {
         name: d.name,
-        kind: kind(d.shows),
+        kind: sharing::kind(d.shows),
         file_count: d.file_count,
         folder_count: d.folder_count,
         size: d.size,

@@ -1,12 +1,12 @@
 //! `/web/v1/session`, `sessions`, `password`, `grants`, `audit`: a person's own account.
 
 use axum::extract::Path;
-use pantry_api::web;
+use pantry_api::{ShareEntry, web};
 use pantry_core::auth::console::{AuditWanted, FRESH_SECONDS};
 use pantry_types::GrantId;
 
 use super::{Fault, Json, Paged, Reply, Signed, show};
-use crate::envelope::Answer;
+use crate::{envelope::Answer, sharing};
 
 /// Who is signed in.
 pub async fn session(signed: Signed) -> Reply<web::SessionState> {
@@ -76,13 +76,14 @@ pub async fn grant(signed: Signed, Path(id): Path<String>) -> Reply<web::GrantEn
 }
 
 /// Shares that the app of one made and that serve.
-pub async fn grant_shares(signed: Signed, Path(id): Path<String>, paged: Paged) -> Reply<web::Page<web::GrantShare>> {
+pub async fn grant_shares(signed: Signed, Path(id): Path<String>, paged: Paged) -> Reply<web::Page<ShareEntry>> {
     let page = signed
         .drive()
         .grant_shares(&signed.session, grant_id(&id), &paged.paging)
         .await?;
-    let drive = signed.drive();
-    Ok(Answer(show::page(page, |listed| show::grant_share(drive, listed))))
+    Ok(Answer(show::page(page, |listed| {
+        sharing::entry(signed.state(), listed)
+    })))
 }
 
 /// Takes one back; with `cancel_shares` what it shared too.

@@ -1,13 +1,12 @@
 //! From the drive's words to the wire's. Must not ask the drive anything.
 
-use pantry_api::{ShareKind, web};
+use pantry_api::web;
 use pantry_core::{
-    Drive, Error,
+    Error,
     auth::console::{
         AppInfo, AuditLine, Delivery, DeliveryState, GrantInfo, HookInfo, HookSet, Page, RequestState, ScopeRequest,
         SessionInfo, TakenBack, UserRecord,
     },
-    shares::{Closed, Listed, Shows, State},
 };
 use pantry_types::{Scope, Scopes};
 
@@ -191,29 +190,6 @@ pub fn grant(g: GrantInfo) -> web::GrantEntry {
         expires_at: g.expires_at,
         weipan_at: g.weipan_at,
         shares: g.shares,
-    }
-}
-
-/// A share that an app made.
-pub fn grant_share(drive: &Drive, l: Listed) -> web::GrantShare {
-    let base = drive.settings().server.public_url.trim_end_matches('/');
-    web::GrantShare {
-        share_id: l.share.id.0,
-        url: format!("{base}/s/{}", l.share.code),
-        code: l.share.code,
-        name: l.name,
-        kind: match l.share.shows {
-            Shows::File => ShareKind::File,
-            Shows::Folder => ShareKind::Folder,
-            Shows::Several => ShareKind::Several,
-            Shows::Drop => ShareKind::Drop,
-        },
-        has_password: !l.share.password_hash.is_empty(),
-        trashed: l.state == State::Closed(Closed::Trashed),
-        created_at: l.share.created_at,
-        expires_at: l.share.expires_at,
-        views: l.share.views,
-        downloads: l.share.downloads,
     }
 }
 

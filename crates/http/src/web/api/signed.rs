@@ -40,6 +40,11 @@ pub struct Signed {
 }
 
 impl Signed {
+    /// What every handler shares.
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
     /// The drive.
     pub fn drive(&self) -> &Drive {
         self.state.drive()
