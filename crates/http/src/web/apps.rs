@@ -4,7 +4,10 @@ use axum::{extract::Request, response::Response};
 use http::{StatusCode, Uri};
 use pantry_core::{
     Error,
-    auth::console::{ConsoleError, GrantInfo, Page, Paging},
+    auth::{
+        SessionActor,
+        console::{ConsoleError, GrantInfo, Paging},
+    },
     shares::Listed,
 };
 use pantry_types::{GrantId, Scope};
@@ -22,8 +25,10 @@ use crate::{
 
 /// How many apps stand on one page.
 const A_PAGE: i64 = 20;
+/// How many of the shares of each are named.
+const LATEST: i64 = 100;
 
-fn seconds(span: i64) -> u64 {
+fn unsigned(span: i64) -> u64 {
     u64::try_from(span).unwrap_or(0)
 }
 
@@ -40,13 +45,13 @@ fn view<'a>(grant: &'a GrantInfo, scopes: &'a [Scope], shares: &'a [SharedView<'
         scopes,
         whole_drive: grant.weipan_at > 0,
         sandbox: grant.sandbox.as_deref(),
-        bytes: (seconds(grant.size.bytes), grant.size.complete),
-        given: seconds(now - grant.created_at),
-        used: seconds(now - grant.last_used_at),
+        bytes: (unsigned(grant.size.bytes), grant.size.complete),
+        given: unsigned(now - grant.created_at),
+        used: unsigned(now - grant.last_used_at),
         address: &grant.last_address,
-        shares: seconds(grant.shares),
+        shares: unsigned(grant.shares),
         latest_shares: shares,
-        ends: Some(grant.expires_at).filter(|e| *e > 0).map(|e| seconds(e - now)),
+        ends: Some(grant.expires_at).filter(|e| *e > 0).map(|e| unsigned(e - now)),
     }
 }
 
@@ -57,14 +62,38 @@ fn shared(listed: &Listed) -> SharedView<'_> {
     }
 }
 
-fn answer(visitor: &Visitor, status: StatusCode, page: &Page<GrantInfo>, note: Option<AppsNote>) -> Response {
-    let now = visitor.drive().now();
+/// A page of the list, with the latest of what each app shared.
+async fn page(
+    visitor: &Visitor,
+    session: &SessionActor,
+    cursor: Option<String>,
+    status: StatusCode,
+    note: Option<AppsNote>,
+) -> Result<Response, Failure> {
+    let drive = visitor.drive();
+    let paging = |cursor, limit| Paging {
+        cursor,
+        limit: Some(limit),
+    };
+    let page = match drive.grants(session, &paging(cursor, A_PAGE)).await {
+        Ok(page) => page,
+        Err(e) => return failed(visitor, e),
+    };
+    let mut latest = Vec::with_capacity(page.items.len());
+    for grant in &page.items {
+        latest.push(match grant.shares {
+            0 => Vec::new(),
+            _ => match drive.grant_shares(session, grant.id, &paging(None, LATEST)).await {
+                Ok(shares) => shares.items,
+                // It ended meanwhile.
+                Err(ConsoleError::Drive(Error::NotFound(_))) => Vec::new(),
+                Err(e) => return failed(visitor, e),
+            },
+        });
+    }
+    let now = drive.now();
     let scopes: Vec<Vec<Scope>> = page.items.iter().map(|g| g.scopes.iter().collect()).collect();
-    let shares: Vec<Vec<SharedView<'_>>> = page
-        .items
-        .iter()
-        .map(|g| g.latest_shares.iter().map(shared).collect())
-        .collect();
+    let shares: Vec<Vec<SharedView<'_>>> = latest.iter().map(|l| l.iter().map(shared).collect()).collect();
     let all = page.items.iter().zip(&scopes).zip(&shares);
     let grants: Vec<GrantView<'_>> = all.map(|((g, s), l)| view(g, s, l, now)).collect();
     let next = page
@@ -77,7 +106,7 @@ fn answer(visitor: &Visitor, status: StatusCode, page: &Page<GrantInfo>, note: O
         next: next.as_deref(),
         note,
     };
-    visitor.page(status, apps(&visitor.frame(paths::USER_APPS, &csrf), &shown), &[])
+    Ok(visitor.page(status, apps(&visitor.frame(paths::USER_APPS, &csrf), &shown), &[]))
 }
 
 fn failed(visitor: &Visitor, e: ConsoleError) -> Result<Response, Failure> {
@@ -95,18 +124,12 @@ pub(super) async fn show(visitor: Visitor, uri: Uri) -> Result<Response, Failure
         return Ok(visitor.to_login(paths::USER_APPS));
     };
     let query = Params::of_query(uri.query().unwrap_or_default());
-    let paging = Paging {
-        cursor: query.all("cursor").next().map(str::to_owned),
-        limit: Some(A_PAGE),
-    };
     let note = query.all("ended").next().map(|what| match what {
         "shares" => AppsNote::EndedWithShares,
         _ => AppsNote::Ended,
     });
-    match visitor.drive().grants(session, &paging).await {
-        Ok(page) => Ok(answer(&visitor, StatusCode::OK, &page, note)),
-        Err(e) => failed(&visitor, e),
-    }
+    let cursor = query.all("cursor").next().map(str::to_owned);
+    page(&visitor, session, cursor, StatusCode::OK, note).await
 }
 
 /// Takes back what one app, or all, were allowed.
@@ -117,19 +140,8 @@ pub(super) async fn end(visitor: Visitor, request: Request) -> Result<Response, 
     let fields = fields(request).await?;
     let drive = visitor.drive();
     if !pantry_core::Drive::is_form_token(&visitor.csrf(), field(&fields, "csrf")) {
-        let paging = Paging {
-            cursor: None,
-            limit: Some(A_PAGE),
-        };
-        return match drive.grants(session, &paging).await {
-            Ok(page) => Ok(answer(
-                &visitor,
-                StatusCode::FORBIDDEN,
-                &page,
-                Some(AppsNote::FormExpired),
-            )),
-            Err(e) => failed(&visitor, e),
-        };
+        let note = Some(AppsNote::FormExpired);
+        return page(&visitor, session, None, StatusCode::FORBIDDEN, note).await;
     }
     let with_shares = field(&fields, "shares") == "cancel";
     let done = match field(&fields, "grant") {

@@ -21,8 +21,6 @@ use crate::{
 /// How many nodes of a folder are counted where many folders are shown, and where one is.
 const COUNTED_OF_MANY: usize = 2_000;
 const COUNTED_OF_ONE: usize = 100_000;
-/// Shares that are shown with a grant.
-const LATEST: i64 = 100;
 
 /// What one app was allowed. Times in Unix seconds.
 #[derive(Debug, Clone)]
@@ -59,8 +57,6 @@ pub struct GrantInfo {
     pub weipan_at: i64,
     /// Shares that it made and that serve. They stay when its access ends, unless they are ended with it.
     pub shares: i64,
-    /// The latest of them.
-    pub latest_shares: Vec<Listed>,
 }
 
 /// What taking access back did.
@@ -92,32 +88,12 @@ async fn list(tx: &mut Tx<'_>, a: &List) -> Result<Vec<GrantInfo>, ConsoleError>
     let mut found = Vec::with_capacity(given.len());
     for g in given {
         let count = shares.get(&g.grant.client_id).copied().unwrap_or(0);
-        let latest_shares = match count {
-            0 => Vec::new(),
-            _ => shares_of(tx, a, &g.grant.client_id, ShareId(i64::MAX), LATEST).await?,
-        };
-        found.push(GrantInfo {
-            shares: count,
-            latest_shares,
-            ..describe(tx, a, g, counted).await?
-        });
+        found.push(describe(tx, a, g, counted, count).await?);
     }
     Ok(found)
 }
 
-async fn shares_of(
-    tx: &mut Tx<'_>,
-    a: &List,
-    client_id: &str,
-    before: ShareId,
-    limit: i64,
-) -> Result<Vec<Listed>, ConsoleError> {
-    let person = Actor::person(a.user);
-    let entry = access::enter(tx, &person, a.now).await?;
-    Ok(crate::shares::serving_of(tx, &entry, client_id, before, limit).await?)
-}
-
-async fn describe(tx: &mut Tx<'_>, a: &List, g: Given, counted: usize) -> Result<GrantInfo, ConsoleError> {
+async fn describe(tx: &mut Tx<'_>, a: &List, g: Given, counted: usize, shares: i64) -> Result<GrantInfo, ConsoleError> {
     let mut sandbox = None;
     let mut size = Size {
         complete: true,
@@ -148,8 +124,7 @@ async fn describe(tx: &mut Tx<'_>, a: &List, g: Given, counted: usize) -> Result
         last_address: g.grant.last_address,
         expires_at: g.grant.expires_at,
         weipan_at: g.grant.weipan_at,
-        shares: 0,
-        latest_shares: Vec::new(),
+        shares,
     })
 }
 
@@ -197,21 +172,17 @@ impl Drive {
         paging: &Paging,
     ) -> Result<Page<Listed>, ConsoleError> {
         let before = ShareId(paging.number(i64::MAX)?);
-        let args = List {
-            user: session.user,
-            after: id,
-            one: true,
-            now: self.now(),
-            limit: paging.fetch(),
-        };
+        let args = (session.user, id, before, paging.fetch(), self.now());
         let found = self
             .0
             .db
-            .read((args, before), |tx, (a, before)| {
+            .read(args, |tx, (user, id, before, limit, now)| {
                 Box::pin(async move {
-                    let one = given::one(tx, a.user, a.after, a.now).await?;
-                    let one = one.ok_or(Error::NotFound("grant"))?;
-                    shares_of(tx, a, &one.grant.client_id, *before, a.limit).await
+                    let one = given::one(tx, *user, *id, *now).await?;
+                    let client_id = one.ok_or(Error::NotFound("grant"))?.grant.client_id;
+                    let person = Actor::person(*user);
+                    let entry = access::enter(tx, &person, *now).await?;
+                    crate::shares::serving_of(tx, &entry, &client_id, *before, *limit).await
                 })
             })
             .await?;
@@ -229,8 +200,26 @@ impl Drive {
         with_shares: bool,
         origin: &Origin,
     ) -> Result<TakenBack, ConsoleError> {
-        let grant = self.grant(session, id).await?;
-        Ok(self.take_back(session, &grant.client_id, with_shares, origin).await?)
+        let clients = self.clients(session, Some(id)).await?;
+        let client_id = clients.first().ok_or(Error::NotFound("grant"))?;
+        Ok(self.take_back(session, client_id, with_shares, origin).await?)
+    }
+
+    /// The app of this grant, or some of those that the person allowed anything, without counting what they have.
+    async fn clients(&self, session: &SessionActor, one: Option<GrantId>) -> Result<Vec<String>, Error> {
+        let args = (session.user, one, Paging::default().limit(), self.now());
+        self.0
+            .db
+            .read(args, |tx, (user, one, limit, now)| {
+                Box::pin(async move {
+                    let found = match one {
+                        Some(id) => given::one(tx, *user, *id, *now).await?.into_iter().collect(),
+                        None => given::page(tx, *user, GrantId(0), *now, *limit).await?,
+                    };
+                    Ok::<_, Error>(found.into_iter().map(|g| g.grant.client_id).collect())
+                })
+            })
+            .await
     }
 
     /// Access ends first, so that nothing is shared any more; what was shared ends after it, also when whoever asked has gone.
@@ -273,12 +262,12 @@ impl Drive {
     ) -> Result<TakenBack, ConsoleError> {
         let mut sum = TakenBack::default();
         loop {
-            let page = self.grants(session, &Paging::default()).await?;
-            if page.items.is_empty() {
+            let clients = self.clients(session, None).await?;
+            if clients.is_empty() {
                 return Ok(sum);
             }
-            for grant in page.items {
-                match self.take_back(session, &grant.client_id, with_shares, origin).await {
+            for client_id in clients {
+                match self.take_back(session, &client_id, with_shares, origin).await {
                     Ok(done) => {
                         sum.grants += 1;
                         sum.shares += done.shares;
@@ -286,7 +275,7 @@ impl Drive {
                     // Somebody was quicker.
                     Err(Error::NotFound(_)) => {
                         sum.grants += 1;
-                        sum.shares += self.end_shares(session, &grant.client_id, with_shares, origin).await?;
+                        sum.shares += self.end_shares(session, &client_id, with_shares, origin).await?;
                     }
                     Err(e) => return Err(e.into()),
                 }
