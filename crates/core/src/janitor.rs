@@ -62,14 +62,18 @@ impl Drive {
         self.0.hurried.store(true, Ordering::Relaxed);
     }
 
-    /// Gives others their turn after a batch that was begun at this time.
+    /// How long what nobody waits for rests after a batch that was begun at this time, so that others get their turn.
+    pub fn turn_of_others(&self, begun_ms: i64) -> Duration {
+        let took = u64::try_from(self.clock().now_ms() - begun_ms).unwrap_or(0);
+        // The clock may have been set.
+        (Duration::from_millis(took) * RESTS).min(LONGEST_REST)
+    }
+
     async fn rest(&self, begun_ms: i64) {
         if self.0.hurried.load(Ordering::Relaxed) {
             return;
         }
-        let took = u64::try_from(self.clock().now_ms() - begun_ms).unwrap_or(0);
-        // The clock may have been set.
-        tokio::time::sleep((Duration::from_millis(took) * RESTS).min(LONGEST_REST)).await;
+        tokio::time::sleep(self.turn_of_others(begun_ms)).await;
     }
 
     async fn sweep_uploads(&self) -> Result<(), Error> {

@@ -13,10 +13,6 @@ use tokio::sync::watch;
 /// How long the worker rests when there was nothing to do.
 const REST: Duration = Duration::from_millis(500);
 
-/// How many times as long as a batch of freeing took it rests after it.
-const FREEING_RESTS: u32 = 2;
-const LONGEST_REST: Duration = Duration::from_secs(2);
-
 /// How long it rests after an error: the same step is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -85,11 +81,7 @@ pub async fn worker(drive: Drive, mut stopped: watch::Receiver<bool>) {
             }
             (Ok(false), Ok(false)) => REST,
             // Nobody waits for what is freed: others have the rows most of the time.
-            (_, Ok(true)) => {
-                let took = u64::try_from(drive.clock().now_ms() - begun).unwrap_or(0);
-                // The clock may have been set.
-                (Duration::from_millis(took) * FREEING_RESTS).min(LONGEST_REST)
-            }
+            (_, Ok(true)) => drive.turn_of_others(begun),
             // Between two batches others get their turn.
             (Ok(true), Ok(false)) => Duration::ZERO,
         };
