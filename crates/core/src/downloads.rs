@@ -328,22 +328,25 @@ impl Drive {
 mod tests {
     use super::*;
 
+    fn claim(raw: bool) -> Claim {
+        Claim {
+            user: UserId(1001),
+            version: VersionId(1 << 40),
+            grant: GrantId(35),
+            epoch: 3,
+            expires: 1_900_000_000,
+            share: ShareId(0),
+            raw,
+        }
+    }
+
     #[test]
     fn a_listing_s_links_say_what_a_claim_says() {
         let keys = Keys::new([7; 32]);
-        let links = Links::new(&keys, UserId(1001), (GrantId(35), 3), 1_900_000_000);
-        for raw in [false, true] {
-            let claim = Claim {
-                user: UserId(1001),
-                version: VersionId(1 << 40),
-                grant: GrantId(35),
-                epoch: 3,
-                expires: 1_900_000_000,
-                share: ShareId(0),
-                raw,
-            };
+        for claim in [claim(false), claim(true)] {
+            let links = Links::new(&keys, claim.user, (claim.grant, claim.epoch), claim.expires);
             let mut out = b"https://x".to_vec();
-            links.push(&mut out, claim.version, raw);
+            links.push(&mut out, claim.version, claim.raw);
             let expected = format!("https://x{}", signed_path(&keys, &claim));
             assert_eq!(String::from_utf8(out), Ok(expected));
         }
@@ -352,13 +355,8 @@ mod tests {
     #[test]
     fn one_claim_has_one_text() {
         let c = Claim {
-            user: UserId(1001),
-            version: VersionId(1 << 40),
             grant: GrantId(0),
-            epoch: 3,
-            expires: 1_900_000_000,
-            share: ShareId(0),
-            raw: false,
+            ..claim(false)
         };
         assert_eq!(Claim::parse(&c.text()), Some(c));
         assert_eq!(Claim::parse(&c.text().to_uppercase()), None);

@@ -205,12 +205,7 @@ impl Level {
     /// Takes a page. A full one may not be the last.
     fn take(&mut self, page: Vec<Node>) {
         if page.len() as i64 == PAGE {
-            self.after = page.last().map(|n| After {
-                kind: n.kind,
-                sort_key: n.sort_key.clone(),
-                name: n.name.clone(),
-                id: n.id,
-            });
+            self.after = page.last().map(After::from);
         }
         self.page.extend(page.into_iter().map(|n| Child {
             id: n.id,

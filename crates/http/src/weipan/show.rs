@@ -114,17 +114,14 @@ fn push_rows(out: &mut Vec<u8>, call: &Call, items: &[Listed]) {
 
 fn push_row(out: &mut Vec<u8>, urls: &Urls<'_>, listed: &Listed) {
     let item = &listed.item;
+    let is_folder = item.kind == pantry_core::Kind::Folder;
     let mut line = Line::new(out);
     line.digits("id", item.id.0);
     line.text("name", &item.name);
-    if item.kind == pantry_core::Kind::Folder {
-        line.digits("pid", item.parent.0);
-    } else {
-        line.digits("dir_id", item.parent.0);
-    }
+    line.digits(if is_folder { "pid" } else { "dir_id" }, item.parent.0);
     line.digits("ctime", item.created_at);
     line.digits("ltime", item.modified_at);
-    if item.kind == pantry_core::Kind::Folder {
+    if is_folder {
         line.digits("file_num", item.file_count);
         line.digits("dir_num", item.folder_count);
     } else {
